@@ -1,0 +1,102 @@
+"""The contract of a result backend: what became of tasks, and the counters of groups."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from celeriac.clock import Clock, SystemClock
+from celeriac.specs.driver import Driver
+
+CAPABILITIES: Mapping[str, str] = {
+    "durable": "results survive the end of every process",
+    "processes": "several processes may use it at once",
+    "multi-host": "several machines may use it at once",
+    "push": "a waiter is woken, it does not poll",
+    "join": "counts the members of a group and claims its body once",
+}
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """The last known state of a task. `payload` is the encoded result document; the backend does not look into it."""
+
+    id: str
+    state: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOptions:
+    """What the kernel hands to a backend when it makes one."""
+
+    url: str
+    expires: float | None = 86400.0
+    """Seconds after its last store at which a record may go; None: never."""
+    clock: Clock = field(default_factory=SystemClock)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """The ``result_backend_transport_options`` setting; a name that the driver does not know is a ConfigurationError."""
+
+
+class ResultBackend(Driver):
+    """Keeps records by task id.
+
+    Every method is safe to call from several threads; nothing is opened before the first call that needs it; an object
+    must not be used in a forked child (the child makes its own), and must do nothing when it is collected there.
+    Methods raise BackendDown when the store cannot be reached, BackendError for the rest.
+    """
+
+    def __init__(self, options: BackendOptions) -> None:
+        self.options = options
+
+    @abstractmethod
+    def store(self, batch: Sequence[Record]) -> None:
+        """Store all of the batch in one step, in its order. A record in a ready state (`states.READY_STATES`) is final:
+        a later one for the same id is passed over, unless the ready one has been forgotten or has expired."""
+
+    @abstractmethod
+    def fetch(self, ids: Sequence[str]) -> dict[str, Record]:
+        """The records of those ids that have one that has not expired."""
+
+    @abstractmethod
+    def wait(self, ids: Sequence[str], timeout: float | None) -> dict[str, Record]:
+        """Block until at least one of the ids is in a ready state, the time is up (None: for ever, 0: do not wait) or
+        `nudge` is called, and return those that are ready (for the last two perhaps none)."""
+
+    @abstractmethod
+    def nudge(self) -> None:
+        """Make every `wait` of this object that is blocked now return early. Safe from any thread."""
+
+    @abstractmethod
+    def forget(self, ids: Sequence[str]) -> None:
+        """Delete these records."""
+
+    @abstractmethod
+    def sweep(self) -> int:
+        """Delete what has expired, joins included, and return how many records went. The worker calls it now and then."""
+
+    # joins: the completion record of a group with a body (a chord)
+
+    @abstractmethod
+    def join_open(self, group: str, size: int, body: bytes) -> None:
+        """Begin to count a group of `size` members; `body` is kept for `join_arrive`. Opening it again changes nothing."""
+
+    @abstractmethod
+    def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
+        """Count these member ids (one that was counted before is not counted again). When all have arrived and nobody
+        has the body, claim it for `lease` seconds and return it; otherwise None, as for a group that is not open."""
+
+    @abstractmethod
+    def join_close(self, group: str) -> None:
+        """The body is published: never hand it out again."""
+
+    @abstractmethod
+    def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
+        """Claim for `lease` seconds, and return, the bodies of complete groups whose claim ran out unclosed."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free everything. A second call does nothing."""

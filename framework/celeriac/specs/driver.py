@@ -1,0 +1,20 @@
+"""What the drivers of all seven kinds have in common."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import ClassVar
+
+
+class Driver(ABC):
+    """A plugin of which exactly one acts, chosen by name or by the scheme of a URL."""
+
+    api: ClassVar[int] = 1
+    """The version of the contract that this driver was written for."""
+
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+    """Names out of the CAPABILITIES of the driver's kind."""
+
+    @classmethod
+    def supports(cls, capability: str) -> bool:
+        return capability in cls.capabilities
