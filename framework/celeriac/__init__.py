@@ -1,0 +1,84 @@
+"""Celeriac: a distributed task queue. Celery's protocol, nothing lost by default, every part a plugin.
+
+::
+
+    from celeriac import Celeriac
+
+    app = Celeriac("hello")
+
+    @app.task
+    def add(x: int, y: int) -> int:
+        return x + y
+
+Names are imported when they are first used: ``import celeriac`` alone loads no driver and scans nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AsyncResult": "result",
+    "Celeriac": "app",
+    "Context": "context",
+    "GroupResult": "result",
+    "Ignore": "errors",
+    "Reject": "errors",
+    "Retry": "errors",
+    "Signature": "canvas",
+    "SoftTimeLimitExceeded": "errors",
+    "Task": "task",
+    "allow_join_result": "result",
+    "chain": "canvas",
+    "chord": "canvas",
+    "crontab": "schedules",
+    "every": "schedules",
+    "get_task_logger": "log",
+    "group": "canvas",
+    "hookimpl": "specs.lifecycle",
+    "signature": "canvas",
+}
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.canvas import Signature, chain, chord, group, signature
+    from celeriac.context import Context
+    from celeriac.errors import Ignore, Reject, Retry, SoftTimeLimitExceeded
+    from celeriac.log import get_task_logger
+    from celeriac.result import AsyncResult, GroupResult, allow_join_result
+    from celeriac.schedules import crontab, every
+    from celeriac.specs.lifecycle import hookimpl
+    from celeriac.task import Task
+
+__all__ = [
+    "AsyncResult",
+    "Celeriac",
+    "Context",
+    "GroupResult",
+    "Ignore",
+    "Reject",
+    "Retry",
+    "Signature",
+    "SoftTimeLimitExceeded",
+    "Task",
+    "__version__",
+    "allow_join_result",
+    "chain",
+    "chord",
+    "crontab",
+    "every",
+    "get_task_logger",
+    "group",
+    "hookimpl",
+    "signature",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'celeriac' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"celeriac.{_HOMES[name]}"), name)
+    return value

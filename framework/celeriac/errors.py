@@ -5,7 +5,7 @@
     │   ├── UnknownSetting            no such setting; names the nearest
     │   ├── UnsupportedCapability     the chosen driver cannot do what was asked
     │   └── DriverError
-    │       ├── UnknownDriver         no such name; names the nearest and lists what is installed   (also LookupError)
+    │       ├── UnknownDriver         no such name; names the nearest, lists what is installed   (also LookupError)
     │       ├── DriverNotInstalled    known, but its package is missing; gives the pip command      (also ImportError)
     │       ├── DriverConflict        two distributions claim one name
     │       └── DriverInvalid         loads, but is not a driver of that kind or speaks another api
@@ -16,7 +16,7 @@
     │   ├── SignatureInvalid          signed by nobody we know, or altered
     │   └── PayloadTooLarge           past the bound, also after decompression
     ├── TransportError
-    │   ├── TransportDown             the broker cannot be reached, or not within the deadline      (also ConnectionError)
+    │   ├── TransportDown             the broker cannot be reached, or not in time                (also ConnectionError)
     │   └── TransportCorrupt          the store's own files are damaged
     ├── BackendError
     │   └── BackendDown               the result store cannot be reached  (also ConnectionError)

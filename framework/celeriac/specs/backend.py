@@ -38,7 +38,7 @@ class BackendOptions:
     """Seconds after its last store at which a record may go; None: never."""
     clock: Clock = field(default_factory=SystemClock)
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """The ``result_backend_transport_options`` setting; a name that the driver does not know is a ConfigurationError."""
+    """The ``result_backend_transport_options`` setting; a name that the driver does not know: ConfigurationError."""
 
 
 class ResultBackend(Driver):
@@ -76,13 +76,13 @@ class ResultBackend(Driver):
 
     @abstractmethod
     def sweep(self) -> int:
-        """Delete what has expired, joins included, and return how many records went. The worker calls it now and then."""
+        """Delete what has expired, joins included, and return how many records went. The worker calls it at times."""
 
     # joins: the completion record of a group with a body (a chord)
 
     @abstractmethod
     def join_open(self, group: str, size: int, body: bytes) -> None:
-        """Begin to count a group of `size` members; `body` is kept for `join_arrive`. Opening it again changes nothing."""
+        """Begin to count a group of `size` members; `body` is kept for `join_arrive`. A second call does nothing."""
 
     @abstractmethod
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:

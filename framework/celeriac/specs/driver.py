@@ -6,7 +6,7 @@ from abc import ABC
 from typing import ClassVar
 
 
-class Driver(ABC):
+class Driver(ABC):  # noqa: B024 (its kinds have the abstract methods)
     """A plugin of which exactly one acts, chosen by name or by the scheme of a URL."""
 
     api: ClassVar[int] = 1

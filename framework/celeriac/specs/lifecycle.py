@@ -1,7 +1,7 @@
 """The hooks: points in the life of an app, a message, a task, a worker and beat at which any number of plugins may act.
 
-A listener is a module or object whose functions carry ``celeriac.hookimpl``; it names only the arguments that it wants.
-It comes from the entry-point group ``celeriac.hooks`` or from ``app.hooks.register(listener)``. A listener that fails is
+A listener is a module or object whose functions carry ``celeriac.hookimpl``; it names only the arguments it wants. It
+comes from the entry-point group ``celeriac.hooks`` or from ``app.hooks.register(listener)``. A listener that fails is
 logged with its plugin's name and stops neither the others nor the task.
 """
 

@@ -54,6 +54,9 @@ class Verdict(enum.IntEnum):
     """The process that ran it died: give back until the cap, then dead-letter."""
     UNSTARTED = 4
     """Never ran: give back, this delivery does not count."""
+    DELAY = 5
+    """Could not run here (wrong arguments, unreadable body: perhaps another version of the code): try again later, up
+    to the cap, then dead-letter."""
 
 
 class Outcome(msgspec.Struct, array_like=True):

@@ -1,0 +1,7 @@
+"""For the tests of those who use Celeriac: a worker in your process, a clock that you move, and conformance suites."""
+
+from __future__ import annotations
+
+from celeriac.testing.clock import ManualClock
+
+__all__ = ["ManualClock"]

@@ -1,0 +1,340 @@
+"""From a call to a message: the options of ``apply_async``, the headers of protocol 2, publishing within a deadline."""
+
+from __future__ import annotations
+
+import os
+import reprlib
+import socket
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from celeriac.context import current
+from celeriac.errors import ConfigurationError, TransportDown
+from celeriac.ids import new_id
+from celeriac.message import Message, Publication
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.specs.serializer import Serializer
+    from celeriac.task import Task
+
+AGAIN = "x-celeriac-again"
+"""Header of a message that may have been published before: its receiver looks first whether the task is finished."""
+
+_SHORT = 64
+_RETRY_FIRST, _RETRY_MOST = 0.02, 0.5
+
+
+class CallOptions(TypedDict, total=False):
+    """What ``apply_async`` takes, with Celery's names and meaning."""
+
+    task_id: str
+    countdown: float
+    """Seconds from now before which the task does not start."""
+    eta: datetime
+    """The time before which the task does not start; without a zone it is in the app's."""
+    expires: float | datetime
+    """Seconds from now, or the time, after which the task is not started any more."""
+    queue: str
+    routing_key: str
+    """On the embedded transports the same as `queue`, which wins."""
+    priority: int
+    """0 to 9, 9 first."""
+    serializer: str
+    compression: str
+    headers: dict[str, Any]
+    link: Any
+    """A signature, or a list of them, to call with the result."""
+    link_error: Any
+    """A signature, or a list of them, to call when the task fails."""
+    time_limit: float
+    soft_time_limit: float
+    shadow: str
+    """The name to show in logs instead of the task's."""
+    ignore_result: bool
+    argsrepr: str
+    """Shown in logs and events instead of the arguments."""
+    kwargsrepr: str
+    reply_to: str
+    root_id: str
+    parent_id: str
+    group_id: str
+    group_index: int
+    chain: list[Any]
+    chord: Any
+    retries: int
+    publish_timeout: float
+    """Seconds within which the message must be with the broker; the setting is ``task_publish_timeout``."""
+
+
+_KNOWN = frozenset(CallOptions.__annotations__)
+_NO_OPTIONS: CallOptions = {}
+
+
+class _Prepared:
+    """What is the same for every call of one task."""
+
+    __slots__ = ("compression", "expires", "headers", "priority", "queue", "serializer", "writer")
+
+    def __init__(self, app: Celeriac, name: str, task: Task[..., Any] | None) -> None:
+        conf = app.conf
+
+        def of_task(attribute: str, default: Any = None) -> Any:
+            value = getattr(task, attribute, None)
+            return default if value is None else value
+
+        self.queue: str | None = of_task("queue")
+        self.priority: int | None = of_task("priority", conf.task_default_priority)
+        self.serializer: str = of_task("serializer", conf.task_serializer)
+        self.writer: Serializer = app.codec.serializer(self.serializer)
+        self.compression: str | None = of_task("compression", conf.task_compression)
+        self.expires: Any = of_task("expires")
+        self.headers: dict[str, Any] = {
+            "lang": "py",
+            "task": name,
+            "id": None,
+            "shadow": of_task("shadow_name"),
+            "eta": None,
+            "expires": None,
+            "group": None,
+            "group_index": None,
+            "retries": 0,
+            "timelimit": [of_task("time_limit"), of_task("soft_time_limit")],
+            "root_id": None,
+            "parent_id": None,
+            "argsrepr": "()",
+            "kwargsrepr": "{}",
+            "origin": f"gen{os.getpid()}@{socket.gethostname()}",
+            "ignore_result": bool(of_task("ignore_result", conf.task_ignore_result)),
+            "replaced_task_nesting": 0,
+            "stamped_headers": None,
+            "stamps": {},
+        }
+
+
+class Caller:
+    """Builds and publishes the messages of one app. Thread-safe."""
+
+    def __init__(self, app: Celeriac) -> None:
+        self._app = app
+        self._prepared: dict[str, _Prepared] = {}
+
+    def reset(self) -> None:
+        """Forget what was prepared: settings or tasks have changed, or this is a forked child."""
+        self._prepared = {}
+
+    def build(
+        self,
+        name: str,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+        options: CallOptions = _NO_OPTIONS,
+        task: Task[..., Any] | None = None,
+    ) -> Publication:
+        """The message for a call, and its queue; nothing is sent.
+
+        Raises:
+            EncodeError: the arguments cannot be written.
+            ConfigurationError: an option that does not exist.
+        """
+        prepared = self._prepared.get(name)
+        if prepared is None:
+            prepared = self._prepared[name] = _Prepared(self._app, name, task or self._app.tasks.get(name))
+        if kwargs is None:
+            kwargs = {}
+        if self._app.routes:
+            options = self._routed(name, args, kwargs, options, task, prepared)
+        headers = prepared.headers.copy()
+        task_id = options.get("task_id") or new_id()
+        headers["id"] = task_id
+        headers["argsrepr"] = safe_repr(tuple(args))
+        if kwargs:
+            headers["kwargsrepr"] = safe_repr(kwargs)
+        context = current.get()
+        if context is not None and not context.called_directly:
+            headers["root_id"] = context.root_id
+            headers["parent_id"] = context.id
+        else:
+            headers["root_id"] = task_id
+        properties = {"correlation_id": task_id, "delivery_mode": 2}
+        if prepared.priority is not None:
+            properties["priority"] = prepared.priority
+        queue = prepared.queue or self._app.default_queue
+        if not options and prepared.compression is None and prepared.expires is None:
+            body = prepared.writer.dumps((args, kwargs, _EMPTY_EMBED))
+            if len(body) <= self._app.codec.max_size:
+                writer = prepared.writer
+                return Publication(
+                    queue, Message(headers, properties, body, writer.content_type, writer.content_encoding)
+                )
+        return self._with_options(prepared, args, kwargs, options, headers, properties, queue)
+
+    def _with_options(
+        self,
+        prepared: _Prepared,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+        headers: dict[str, Any],
+        properties: dict[str, Any],
+        queue: str,
+    ) -> Publication:
+        unknown = options.keys() - _KNOWN
+        if unknown:
+            raise _unknown_option(sorted(unknown)[0])
+        due = self._due(options, headers)
+        self._expiry(options.get("expires", prepared.expires), headers)
+        for option, header in _PLAIN_HEADERS:
+            if option in options:
+                headers[header] = options[option]  # type: ignore[literal-required]
+        if "time_limit" in options or "soft_time_limit" in options:
+            hard, soft = headers["timelimit"]
+            headers["timelimit"] = [options.get("time_limit", hard), options.get("soft_time_limit", soft)]
+        if options.get("headers"):
+            headers.update(options["headers"])
+        if "priority" in options:
+            properties["priority"] = options["priority"]
+        if "reply_to" in options:
+            properties["reply_to"] = options["reply_to"]
+        embed = {
+            "callbacks": _as_list(options.get("link")),
+            "errbacks": _as_list(options.get("link_error")),
+            "chain": options.get("chain"),
+            "chord": options.get("chord"),
+        }
+        encoded = self._app.codec.encode(
+            (args, kwargs, embed),
+            options.get("serializer", prepared.serializer),
+            options.get("compression", prepared.compression),
+        )
+        if encoded.compression:
+            headers["compression"] = encoded.compression
+        message = Message(headers, properties, encoded.body, encoded.content_type, encoded.content_encoding)
+        return Publication(options.get("queue") or options.get("routing_key") or queue, message, due)
+
+    def publish(self, batch: Sequence[Publication], timeout: float | None = None) -> None:
+        """Hand messages to the broker, all or none, within one hard deadline that covers everything.
+
+        Raises:
+            TransportDown: the broker did not take them in time.
+        """
+        app = self._app
+        self.check_queues(batch)
+        if app.hooks.before_publish:
+            app.hooks.before_publish(app=app, batch=batch)
+        deadline = time.monotonic() + (app.conf.task_publish_timeout if timeout is None else timeout)
+        pause = _RETRY_FIRST
+        while True:
+            try:
+                app.transport.publish(batch, max(deadline - time.monotonic(), 0.001))
+                break
+            except TransportDown:
+                if not app.conf.task_publish_retry or time.monotonic() + pause >= deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, _RETRY_MOST)
+        if app.hooks.after_publish:
+            app.hooks.after_publish(app=app, batch=batch)
+
+    def check_queues(self, batch: Sequence[Publication]) -> None:
+        """Refuse queues that are not configured, where ``task_create_missing_queues`` is off."""
+        known = self._app.known_queues
+        if known is None:
+            return
+        for publication in batch:
+            if publication.queue not in known:
+                from celeriac.nearest import did_you_mean
+
+                raise ConfigurationError(
+                    f"queue {publication.queue!r} is not in task_queues and task_create_missing_queues is off"
+                    f"{did_you_mean(publication.queue, known)}"
+                )
+
+    def _routed(
+        self,
+        name: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        options: CallOptions,
+        task: Task[..., Any] | None,
+        prepared: _Prepared,
+    ) -> CallOptions:
+        """Options of the call come before the task's own, those before the route's."""
+        route = dict(self._app.routes.match(name, args, kwargs, options, task))
+        if prepared.queue:
+            route.pop("queue", None)
+            route.pop("routing_key", None)
+        return {**route, **options}  # type: ignore[typeddict-item]
+
+    def _due(self, options: CallOptions, headers: dict[str, Any]) -> float | None:
+        countdown, eta = options.get("countdown"), options.get("eta")
+        if countdown is not None:
+            due = self._app.clock.time() + countdown
+        elif eta is not None:
+            due = self._app.localize(eta).timestamp()
+        else:
+            return None
+        headers["eta"] = datetime.fromtimestamp(due, UTC).isoformat()
+        return due
+
+    def _expiry(self, expires: Any, headers: dict[str, Any]) -> None:
+        if expires is None:
+            return
+        if isinstance(expires, timedelta):
+            expires = expires.total_seconds()
+        if isinstance(expires, datetime):
+            moment = self._app.localize(expires)
+        else:
+            moment = datetime.fromtimestamp(self._app.clock.time() + float(expires), UTC)
+        headers["expires"] = moment.isoformat()
+
+
+_EMPTY_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+_PLAIN_HEADERS = (
+    ("root_id", "root_id"),
+    ("parent_id", "parent_id"),
+    ("group_id", "group"),
+    ("group_index", "group_index"),
+    ("retries", "retries"),
+    ("shadow", "shadow"),
+    ("ignore_result", "ignore_result"),
+    ("argsrepr", "argsrepr"),
+    ("kwargsrepr", "kwargsrepr"),
+)
+
+
+def _as_list(value: Any) -> list[Any] | None:
+    if not value:
+        return None
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _unknown_option(name: str) -> ConfigurationError:
+    from celeriac.nearest import did_you_mean
+
+    return ConfigurationError(f"apply_async has no option {name!r}{did_you_mean(name, _KNOWN)}")
+
+
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 128
+_repr.maxlist = _repr.maxtuple = _repr.maxdict = 16
+_repr.maxlevel = 3
+
+
+def safe_repr(value: Any) -> str:
+    """A short repr for headers and logs: cheap for small plain values, bounded for the rest, and never failing."""
+    items = value.values() if isinstance(value, dict) else value
+    for item in items:
+        kind = type(item)
+        if not (kind is int or kind is float or kind is bool or item is None or (kind is str and len(item) <= _SHORT)):
+            break
+    else:
+        if len(value) <= 16:
+            return repr(value)
+    try:
+        return _repr.repr(value)
+    except Exception:
+        return f"<{type(value).__qualname__} without a repr>"

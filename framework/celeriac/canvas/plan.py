@@ -1,0 +1,42 @@
+"""What a workflow comes to when it is called: the messages to send now, and the joins that must be open before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.message import Publication
+
+
+class Join(NamedTuple):
+    """The completion record of a chord: its header's members, and the body that runs when all have ended."""
+
+    group: str
+    members: list[str]
+    body: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Plan:
+    """Filled by `Signature.compile`."""
+
+    publications: list[Publication] = field(default_factory=list)
+    joins: list[Join] = field(default_factory=list)
+
+    def open_joins(self, app: Celeriac) -> None:
+        """Open the completion records. Before anything is published: a member may finish at once."""
+        for join in self.joins:
+            encoded = app.codec.encode({"body": join.body, "members": join.members}, JOIN_SERIALIZER)
+            app.backend.driver.join_open(join.group, len(join.members), encoded.body)
+
+    def send(self, app: Celeriac, size: int = 500) -> None:
+        """Open the joins and publish everything, `size` messages at a time."""
+        self.open_joins(app)
+        for start in range(0, len(self.publications), size):
+            app.caller.publish(self.publications[start : start + size])
+
+
+JOIN_SERIALIZER = "json"
+"""Signatures are plain values; a join's record is always written in this."""

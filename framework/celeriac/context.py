@@ -1,0 +1,162 @@
+"""What a running task knows of itself: Celery's ``request``."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+from celeriac.message import Message
+
+
+class Context:
+    """The request of a running task. Fields have Celery's names; every one has a value, also for direct calls."""
+
+    __slots__ = (
+        "_children",
+        "app",
+        "args",
+        "called_directly",
+        "correlation_id",
+        "delivery_count",
+        "embed",
+        "headers",
+        "hostname",
+        "id",
+        "is_eager",
+        "kwargs",
+        "priority",
+        "queue",
+        "reply_to",
+        "task",
+    )
+
+    def __init__(
+        self,
+        task: str = "",
+        id: str | None = None,
+        args: list[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        headers: dict[str, Any] | None = None,
+        *,
+        called_directly: bool = True,
+        is_eager: bool = False,
+        queue: str | None = None,
+        delivery_count: int = 1,
+        embed: dict[str, Any] | None = None,
+        hostname: str | None = None,
+        message: Message | None = None,
+    ) -> None:
+        self.task = task
+        self.id = id
+        self.args = args if args is not None else []
+        self.kwargs = kwargs if kwargs is not None else {}
+        self.headers = headers if headers is not None else {}
+        self.called_directly = called_directly
+        self.is_eager = is_eager
+        self.queue = queue
+        self.delivery_count = delivery_count
+        self.embed = embed if embed is not None else {}
+        self.hostname = hostname
+        properties = message.properties if message else {}
+        self.reply_to = properties.get("reply_to")
+        self.correlation_id = properties.get("correlation_id") or id
+        self.priority = message.priority if message else None
+        self._children: list[Any] | None = None
+
+    @property
+    def retries(self) -> int:
+        """How often the task has been retried before this run."""
+        return self.headers.get("retries") or 0
+
+    @property
+    def root_id(self) -> str | None:
+        """The id of the first task of this workflow."""
+        return self.headers.get("root_id") or self.id
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the task that called this one."""
+        return self.headers.get("parent_id")
+
+    @property
+    def group(self) -> str | None:
+        return self.headers.get("group")
+
+    @property
+    def group_index(self) -> int | None:
+        return self.headers.get("group_index")
+
+    @property
+    def eta(self) -> str | None:
+        return self.headers.get("eta")
+
+    @property
+    def expires(self) -> str | None:
+        return self.headers.get("expires")
+
+    @property
+    def origin(self) -> str | None:
+        return self.headers.get("origin")
+
+    @property
+    def shadow(self) -> str | None:
+        return self.headers.get("shadow")
+
+    @property
+    def lang(self) -> str | None:
+        return self.headers.get("lang")
+
+    @property
+    def ignore_result(self) -> bool:
+        return bool(self.headers.get("ignore_result"))
+
+    @property
+    def timelimit(self) -> tuple[float | None, float | None]:
+        """``(hard, soft)`` in seconds, as the caller set them."""
+        hard, soft = self.headers.get("timelimit") or (None, None)
+        return hard, soft
+
+    @property
+    def delivery_info(self) -> dict[str, Any]:
+        """Where the message came from, with Celery's keys."""
+        return {
+            "exchange": "",
+            "routing_key": self.queue,
+            "priority": self.priority,
+            "redelivered": self.delivery_count > 1,
+        }
+
+    @property
+    def callbacks(self) -> list[Any] | None:
+        return self.embed.get("callbacks")
+
+    @property
+    def errbacks(self) -> list[Any] | None:
+        return self.embed.get("errbacks")
+
+    @property
+    def chain(self) -> list[Any] | None:
+        """The steps that are left, last one first."""
+        return self.embed.get("chain")
+
+    @property
+    def chord(self) -> Any:
+        return self.embed.get("chord")
+
+    @property
+    def children(self) -> list[Any]:
+        """Results of the tasks that this one has called."""
+        if self._children is None:
+            self._children = []
+        return self._children
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field by name, as Celery's context offers."""
+        return getattr(self, name, default)
+
+    def __repr__(self) -> str:
+        return f"<Context: {self.task}[{self.id}] retries={self.retries}>"
+
+
+current: ContextVar[Context | None] = ContextVar("celeriac_current", default=None)
+"""The request that runs in this thread or asyncio task. A context variable, not state of ours: it follows awaits."""

@@ -1,0 +1,82 @@
+"""Remote control, the asking side: Celery's pidbox messages over the transport's fan-out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from celeriac.ids import new_id
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+
+TOPIC = "celery.pidbox"
+REPLY_TOPIC = "reply.celery.pidbox"
+
+
+class Control:
+    """Sends commands to the workers of an app."""
+
+    def __init__(self, app: Celeriac) -> None:
+        self._app = app
+
+    def broadcast(
+        self,
+        command: str,
+        arguments: Mapping[str, Any] | None = None,
+        destination: Sequence[str] | None = None,
+        reply: bool = False,
+        timeout: float = 1.0,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Send a command to all workers, or to those named in `destination`.
+
+        With `reply`, wait up to `timeout` seconds for answers, or until there are `limit` of them (by default as many
+        as destinations), and return them as ``{hostname: answer}`` each.
+        """
+        ticket = new_id()
+        topic = f"{REPLY_TOPIC}.{ticket}"
+        subscription = self._app.transport.subscribe([topic]) if reply else None
+        message = {
+            "method": command,
+            "arguments": dict(arguments or {}),
+            "destination": list(destination) if destination is not None else None,
+            "pattern": None,
+            "matcher": None,
+            "ticket": ticket,
+            "reply_to": {"exchange": REPLY_TOPIC, "routing_key": topic} if reply else None,
+        }
+        self._app.transport.broadcast(TOPIC, json.dumps(message).encode())
+        if subscription is None:
+            return []
+        limit = limit if limit is not None else len(destination) if destination is not None else None
+        replies: list[dict[str, Any]] = []
+        deadline = time.monotonic() + timeout
+        try:
+            while (limit is None or len(replies) < limit) and (left := deadline - time.monotonic()) > 0:
+                replies.extend(json.loads(payload) for _, payload in subscription.receive(left))
+        finally:
+            subscription.close()
+        return replies
+
+    def ask(self, command: str, timeout: float = 1.0, **arguments: Any) -> dict[str, Any]:
+        """The answers of all workers by host name."""
+        answers: dict[str, Any] = {}
+        for reply in self.broadcast(command, arguments, reply=True, timeout=timeout):
+            answers.update(reply)
+        return answers
+
+    def ping(self, timeout: float = 1.0) -> dict[str, Any]:
+        """Which workers answer within `timeout` seconds."""
+        return self.ask("ping", timeout)
+
+    def revoke(self, task_id: str | Iterable[str], terminate: bool = False, signal: str | int = "SIGTERM") -> None:
+        """Keep tasks from starting in the workers that are up now; with `terminate`, end those that run."""
+        ids = [task_id] if isinstance(task_id, str) else list(task_id)
+        self.broadcast("revoke", {"task_id": ids, "terminate": terminate, "signal": signal})
+
+    def shutdown(self, destination: Sequence[str] | None = None) -> None:
+        """Have workers stop as on SIGTERM."""
+        self.broadcast("shutdown", destination=destination)

@@ -1,0 +1,87 @@
+"""From settings to drivers: which one, with which options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celeriac.kinds import BACKEND, LOGGER, POOL, SCHEDULER, TRANSPORT
+from celeriac.settings.urls import split_scheme
+from celeriac.specs.backend import BackendOptions
+from celeriac.specs.logger import LoggerOptions
+from celeriac.specs.pool import PoolOptions
+from celeriac.specs.scheduler import SchedulerOptions
+from celeriac.specs.transport import TransportOptions
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.specs.backend import ResultBackend
+    from celeriac.specs.logger import Logger
+    from celeriac.specs.pool import Pool
+    from celeriac.specs.scheduler import Scheduler
+    from celeriac.specs.transport import Transport
+
+
+def broker_url(app: Celeriac) -> str:
+    """The broker's URL: the setting, or the embedded file."""
+    return app.conf.broker_url or embedded_url(app)
+
+
+def embedded_url(app: Celeriac) -> str:
+    """An SQLite file in the project's folder, named after the app."""
+    return f"sqlite://{app.origin_folder}/{app.main or 'app'}.celeriac.db"
+
+
+def backend_url(app: Celeriac) -> str:
+    """The result store's URL: the setting, or the broker's where a backend of that name is installed, or the embedded
+    file."""
+    if app.conf.result_backend:
+        return app.conf.result_backend
+    url = broker_url(app)
+    if split_scheme(url)[0] in app.registry.names(BACKEND):
+        return url
+    return embedded_url(app)
+
+
+def make_transport(app: Celeriac) -> Transport:
+    """The transport that the settings name; nothing is opened yet."""
+    url = broker_url(app)
+    driver: Any = app.registry.load(TRANSPORT, split_scheme(url)[0])
+    transport: Transport = driver(
+        TransportOptions(url, app.conf.worker_lease, app.clock, app.conf.broker_transport_options)
+    )
+    return transport
+
+
+def make_backend(app: Celeriac) -> ResultBackend:
+    """The result backend that the settings name; nothing is opened yet."""
+    url = backend_url(app)
+    driver: Any = app.registry.load(BACKEND, split_scheme(url)[0])
+    # Where the two share a file, they share its options.
+    extra = app.conf.result_backend_transport_options
+    if not extra and url == broker_url(app):
+        extra = app.conf.broker_transport_options
+    backend: ResultBackend = driver(BackendOptions(url, app.conf.result_expires, app.clock, extra))
+    return backend
+
+
+def make_pool(app: Celeriac, name: str, concurrency: int) -> Pool:
+    """A pool of that name."""
+    driver: Any = app.registry.load(POOL, name)
+    pool: Pool = driver(
+        PoolOptions(concurrency, app.conf.worker_max_tasks_per_child, app.conf.worker_max_memory_per_child)
+    )
+    return pool
+
+
+def make_scheduler(app: Celeriac, name: str, location: str) -> Scheduler:
+    """A scheduler of that name."""
+    driver: Any = app.registry.load(SCHEDULER, name)
+    scheduler: Scheduler = driver(SchedulerOptions(location, app.clock, app.conf.beat_catch_up))
+    return scheduler
+
+
+def make_logger(app: Celeriac, name: str, options: LoggerOptions) -> Logger:
+    """A logger of that name."""
+    driver: Any = app.registry.load(LOGGER, name)
+    logger: Logger = driver(options)
+    return logger

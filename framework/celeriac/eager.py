@@ -1,0 +1,86 @@
+"""Running a task where it is called, as a worker would: ``task.apply()`` and ``task_always_eager``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from celeriac import states
+from celeriac.context import Context, current
+from celeriac.errors import Ignore, Reject, Retry
+from celeriac.failure import format_traceback, to_document
+from celeriac.ids import new_id
+from celeriac.result import EagerResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from celeriac.task import Task
+
+R = TypeVar("R")
+
+
+def apply(
+    task: Task[..., R], args: tuple[Any, ...], kwargs: dict[str, Any], options: Mapping[str, Any]
+) -> EagerResult[R]:
+    """Run the task, its retries (without their countdowns) and its callbacks, one after the other."""
+    app = task.app
+    task_id = options.get("task_id") or new_id()
+    embed = {"callbacks": _as_list(options.get("link")), "errbacks": _as_list(options.get("link_error"))}
+    retries = 0
+    while True:
+        headers = {"retries": retries, "root_id": options.get("root_id"), **(options.get("headers") or {})}
+        context = Context(
+            task.name, task_id, list(args), kwargs, headers, called_directly=False, is_eager=True, embed=embed
+        )
+        state, result, traceback = _run(task, context)
+        if state != states.RETRY:
+            break
+        new_args, new_kwargs = result.args if isinstance(result, Retry) and len(result.args) == 2 else (None, None)
+        args, kwargs = tuple(args if new_args is None else new_args), dict(kwargs if new_kwargs is None else new_kwargs)
+        retries += 1
+    document = {"task_id": task_id, "status": state, "result": result, "traceback": traceback, "children": []}
+    if state == states.FAILURE and app.conf.task_eager_propagates:
+        raise result
+    if app.conf.task_store_eager_result and state in states.READY_STATES:
+        stored = to_document(result) if state == states.FAILURE else result
+        app.backend.store_state(task_id, state, stored)
+    _follow(app, state, result, task_id, embed)
+    return EagerResult(task_id, app, document)
+
+
+def _run(task: Task[..., Any], context: Context) -> tuple[str, Any, str | None]:
+    token = current.set(context)
+    try:
+        value = task.run(*context.args, **context.kwargs)
+        if task.is_async:
+            import asyncio
+
+            value = asyncio.run(value)
+    except Retry as control:
+        return states.RETRY, control, None
+    except (Ignore, Reject) as control:
+        return states.IGNORED if isinstance(control, Ignore) else states.REJECTED, None, None
+    except Exception as error:
+        if task.automatic_retry(error) is not None:
+            return states.RETRY, error, None
+        return states.FAILURE, error, format_traceback(error, (__file__,))
+    finally:
+        current.reset(token)
+    return states.SUCCESS, value, None
+
+
+def _follow(app: Any, state: str, result: Any, task_id: str, embed: dict[str, Any]) -> None:
+    from celeriac.canvas import signature
+
+    if state == states.SUCCESS:
+        for callback in embed["callbacks"]:
+            signature(callback, app).apply_async((result,))
+    elif state == states.FAILURE:
+        for errback in embed["errbacks"]:
+            signature(errback, app).apply_async((task_id,))
+
+
+def _as_list(value: Any) -> list[Any]:
+    if not value:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,0 +1,96 @@
+"""Exceptions as they travel: Celery's ``{"exc_type", "exc_message", "exc_module"}``, and back without any import.
+
+The failure path must never fail itself: whatever an exception's own methods do, there is a document, and whatever a
+document says, there is an exception to raise.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import traceback
+from collections.abc import Collection
+from typing import Any
+
+from celeriac import errors
+from celeriac.errors import TaskFailed
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+def to_document(error: BaseException) -> dict[str, Any]:
+    """The exception as plain values."""
+    kind = type(error)
+    return {"exc_type": kind.__qualname__, "exc_message": _plain_args(error), "exc_module": kind.__module__}
+
+
+def from_document(document: Any, packages: Collection[str] = ()) -> BaseException:
+    """The exception to raise for a document.
+
+    Only classes that are loaded already are used: the built-in ones, this package's, and those of `packages` (top-level
+    names, the ones that the app's tasks live in). Everything else is a TaskFailed that names the class.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("exc_type"), str):
+        return TaskFailed("UnknownError", str(document))
+    name, module = document["exc_type"], document.get("exc_module")
+    args = document.get("exc_message")
+    args = list(args) if isinstance(args, (list, tuple)) else [args]
+    kind = _find(name, module, packages)
+    if kind is not None:
+        try:
+            rebuilt = kind(*args)
+        except Exception:
+            rebuilt = None
+        if isinstance(rebuilt, kind):
+            return rebuilt
+    return TaskFailed(name, ", ".join(map(str, args)))
+
+
+def format_traceback(error: BaseException, skip: Collection[str] = ()) -> str:
+    """The traceback as text, without the frames of the files in `skip` that stand at its top."""
+    try:
+        tb = error.__traceback__
+        while tb is not None and tb.tb_next is not None and tb.tb_frame.f_code.co_filename in skip:
+            tb = tb.tb_next
+        return "".join(traceback.format_exception(type(error), error, tb))
+    except Exception:  # an exception whose __str__ raises something that is not an Exception's business
+        return f"Traceback lost: {describe(error)}\n"
+
+
+def describe(error: BaseException) -> str:
+    """One line: ``ValueError: no such file``."""
+    name = type(error).__qualname__
+    try:
+        text = str(error)
+    except Exception:
+        text = "<its __str__ fails>"
+    return f"{name}: {text}" if text else name
+
+
+def _plain_args(error: BaseException) -> list[Any]:
+    try:
+        args = error.args
+    except Exception:
+        args = ()
+    return [arg if isinstance(arg, PLAIN) else _safe_repr(arg) for arg in args]
+
+
+def _safe_repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__qualname__}: its __repr__ fails>"
+
+
+def _find(name: str, module: Any, packages: Collection[str]) -> type[BaseException] | None:
+    source: Any = None
+    if module in (None, "builtins", "exceptions"):
+        source = builtins
+    elif module in ("celeriac.errors", "celery.exceptions", "billiard.exceptions"):
+        source = errors
+    elif isinstance(module, str) and module.partition(".")[0] in packages:
+        source = sys.modules.get(module)
+    found = getattr(source, name, None) if source is not None else None
+    if isinstance(found, type) and issubclass(found, Exception):
+        return found
+    return None

@@ -1,0 +1,295 @@
+"""Tasks: functions with a name, options, and ways to call them elsewhere."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, ParamSpec, TypeVar, Unpack
+
+from celeriac import states
+from celeriac.context import Context, current
+from celeriac.errors import ConfigurationError, MaxRetriesExceeded, Retry
+from celeriac.retry import automatic_countdown
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.call import CallOptions
+    from celeriac.canvas import Signature
+    from celeriac.result import AsyncResult, EagerResult
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NO_OPTIONS: CallOptions = {}
+
+
+class Task(Generic[P, R]):
+    """A task. One instance serves all its calls in a process; what belongs to one run is in `request`.
+
+    ``@app.task`` makes one from a function. A class may derive from ``app.Task``, define `run`, and be given to
+    ``app.register_task``; or serve as ``base=`` for function tasks that share its handlers.
+    """
+
+    name: str = ""
+    app: Celeriac = None  # type: ignore[assignment]  # set when the task is registered
+
+    typing: bool = True
+    """Check the arguments against the signature when the task is called, not only when it runs."""
+    queue: str | None = None
+    priority: int | None = None
+    serializer: str | None = None
+    compression: str | None = None
+    expires: float | datetime | None = None
+    ignore_result: bool | None = None
+    store_errors_even_if_ignored: bool | None = None
+    track_started: bool | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    shadow_name: str | None = None
+
+    delivery: str | None = None
+    """``at_least_once`` or ``at_most_once``; None: the setting."""
+    acks_late: bool | None = None
+    """Celery's word for the same: True is at least once."""
+    acks_on_failure_or_timeout: bool | None = None
+    reject_on_worker_lost: bool | None = None
+    max_deliveries: int | None = None
+
+    max_retries: int | None = 3
+    """None: without end."""
+    default_retry_delay: float = 180.0
+    autoretry_for: tuple[type[BaseException], ...] = ()
+    dont_autoretry_for: tuple[type[BaseException], ...] = ()
+    retry_backoff: bool | float = False
+    retry_backoff_max: float = 600.0
+    retry_jitter: bool = True
+    throws: tuple[type[BaseException], ...] = ()
+    """Expected errors: they fail the task and are logged without a traceback."""
+
+    is_async: bool = False
+    bind: bool = False
+
+    OPTIONS: ClassVar[frozenset[str]]
+
+    run: Callable[..., Any]
+    """What the task does."""
+
+    def __init__(self) -> None:
+        run = getattr(self, "run", None)
+        if run is None:
+            raise ConfigurationError(f"{type(self).__qualname__} defines no run method")
+        self.is_async = inspect.iscoroutinefunction(run)
+        self.signature = inspect.signature(run)
+        self._arity = _arity(self.signature)
+
+    # calling
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run here and now, as a plain function."""
+        token = current.set(Context(self.name, args=list(args), kwargs=dict(kwargs)))
+        try:
+            return self.run(*args, **kwargs)  # type: ignore[no-any-return]
+        finally:
+            current.reset(token)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Send the task to a worker.
+
+        Raises:
+            TypeError: the arguments do not fit the task.
+            EncodeError: they cannot be serialized.
+            TransportDown: the broker did not take the message in time.
+        """
+        return self.apply_async(args, kwargs)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """`delay` that never blocks the event loop."""
+        return await self.aapply_async(args, kwargs)
+
+    def apply_async(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """Send the task with options: ``countdown``, ``eta``, ``expires``, ``queue``, ``priority``, ``link`` …"""
+        app = self.app
+        args = args if isinstance(args, (tuple, list)) else tuple(args or ())
+        kwargs = dict(kwargs) if kwargs else {}
+        if self.typing:
+            self.check_arguments(args, kwargs)
+        if app.conf.task_always_eager:
+            return self.apply(args, kwargs, **options)
+        publication = app.caller.build(self.name, args, kwargs, options, self)
+        app.caller.publish([publication], options.get("publish_timeout"))
+        return app.result_of(publication)
+
+    async def aapply_async(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """`apply_async` that never blocks the event loop."""
+        import asyncio
+
+        return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
+
+    def apply(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> EagerResult[R]:
+        """Run here and now as a worker would, with request, retries and callbacks, and return the result."""
+        from celeriac.eager import apply
+
+        return apply(self, tuple(args or ()), dict(kwargs or {}), options)
+
+    def check_arguments(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raise TypeError, naming the task, when these are no arguments for it."""
+        least, most = self._arity
+        if not kwargs and least <= len(args) <= most:  # type: ignore[arg-type]
+            return
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}{self.signature}: {error}") from None
+
+    # signatures
+
+    def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
+        """A signature of the task with these arguments, which need not be all of them."""
+        return self.signature_of(args, kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Signature[R]:
+        """An immutable signature: it takes no result of the task before it."""
+        return self.signature_of(args, kwargs, immutable=True)
+
+    def signature_of(
+        self,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        immutable: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> Signature[R]:
+        """A signature with options."""
+        from celeriac.canvas import Signature
+
+        return Signature(self.name, args, kwargs, options, immutable=immutable, app=self.app)
+
+    # inside a run
+
+    @property
+    def request(self) -> Context:
+        """The run that is going on in this thread or asyncio task; an empty one outside of any."""
+        return current.get() or Context(self.name)
+
+    def retry(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        throw: bool = True,  # noqa: ARG002 (Celery's)
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+    ) -> NoReturn:
+        """Have the task run again later: ``raise self.retry(exc=error, countdown=60)``.
+
+        Raises:
+            Retry: always while tries are left (the worker catches it).
+            BaseException: `exc`, when there are none left and it was given.
+            MaxRetriesExceeded: when there are none left.
+        """
+        request = self.request
+        if request.called_directly:
+            raise exc or MaxRetriesExceeded(f"{self.name} asked for a retry, but was called directly")
+        most = self.max_retries if max_retries is None else max_retries
+        if most is not None and request.retries >= most:
+            raise exc or MaxRetriesExceeded(f"{self.name}[{request.id}] still asks for a retry after {most}")
+        if eta is not None:
+            when = self.app.localize(eta).timestamp()
+        else:
+            when = self.app.clock.time() + (self.default_retry_delay if countdown is None else countdown)
+        control = Retry(None if exc is None else str(exc), exc, when)
+        control.args = (args, kwargs)
+        raise control
+
+    def automatic_retry(self, error: BaseException) -> float | None:
+        """Seconds until the next try when this error is one to retry by itself for and a try is left, else None."""
+        if not isinstance(error, self.autoretry_for) or isinstance(error, self.dont_autoretry_for):
+            return None
+        retries = self.request.retries
+        if self.max_retries is not None and retries >= self.max_retries:
+            return None
+        return automatic_countdown(self, retries)
+
+    def update_state(
+        self, task_id: str | None = None, state: str = "PROGRESS", meta: Mapping[str, Any] | None = None
+    ) -> None:
+        """Store a state of the task's own while it runs; ``AsyncResult.state`` and ``.info`` show it."""
+        if state in states.READY_STATES:
+            raise ConfigurationError(f"a task cannot set the final state {state}; return or raise instead")
+        task_id = task_id or self.request.id
+        if task_id is None:
+            raise ConfigurationError("update_state needs a task_id outside of a running task")
+        self.app.store_state(task_id, state, dict(meta or {}))
+
+    # handlers, for classes that derive from Task
+
+    def before_start(self, task_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Called before the task runs."""
+
+    def on_success(self, retval: Any, task_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Called when the task has returned."""
+
+    def on_retry(self, exc: BaseException, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: str) -> None:
+        """Called when the task will run again."""
+
+    def on_failure(self, exc: BaseException, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: str) -> None:
+        """Called when the task has failed for good."""
+
+    def after_return(
+        self, status: str, retval: Any, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: str | None
+    ) -> None:
+        """Called after the task, however it ended."""
+
+    def __repr__(self) -> str:
+        return f"<@task: {self.name} of {self.app.main if self.app else '?'}>"
+
+
+class AsyncTask(Task[P, R]):
+    """A task whose function is a coroutine: calling it directly gives the coroutine."""
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override]
+            ...
+
+
+_HANDLERS = frozenset({"before_start", "on_success", "on_retry", "on_failure", "after_return"})
+Task.OPTIONS = frozenset(name for name in Task.__annotations__ if name not in {"app", "is_async", "OPTIONS", "run"}) | {
+    "base"
+}
+
+
+def _arity(signature: inspect.Signature) -> tuple[int, float]:
+    """How many positional arguments alone satisfy the signature, at least and at most; (1, 0) when none do."""
+    least, most = 0, 0.0
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            most = float("inf")
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.default is parameter.empty:
+                return 1, 0
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            most += 1
+            least += parameter.default is parameter.empty
+    return least, most
+
+
+def has_handlers(task: Task[..., Any]) -> bool:
+    """Whether the task's class defines any handler: asked once per task, not once per run."""
+    return any(getattr(type(task), name) is not getattr(Task, name) for name in _HANDLERS)

@@ -1,0 +1,103 @@
+"""What follows a task: its retry, its callbacks, the next step of its chain.
+
+Worked out in the slot, published when the task is settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any, cast
+
+from celeriac.call import AGAIN
+from celeriac.message import Message, Publication
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.context import Context
+    from celeriac.errors import Retry
+    from celeriac.specs.pool import Request
+
+
+def after_success(app: Celeriac, context: Context, value: Any, again: bool = False) -> list[Publication]:
+    """The callbacks with the value, and the next step of the chain, which carries the rest of it."""
+    embed = context.embed
+    callbacks, chain = embed.get("callbacks"), embed.get("chain")
+    if not callbacks and not chain:
+        return []
+    calls: list[tuple[Any, list[Any] | None]] = [(callback, None) for callback in callbacks or ()]
+    if chain:
+        calls.append((chain[-1], chain[:-1]))
+    return _compile(app, calls, (value,), again)
+
+
+def after_failure(
+    app: Celeriac, context: Context, error: BaseException, traceback: str, again: bool = False
+) -> list[Publication]:
+    """The error callbacks. One that takes ``(request, exc, traceback)`` is called here, as in Celery; the others are
+    sent with the id of the task that failed."""
+    old: list[tuple[Any, None]] = []
+    for errback in context.embed.get("errbacks") or ():
+        task = app.tasks.get(errback.get("task", "")) if isinstance(errback, Mapping) else None
+        if task is not None and _takes_three(task.signature.parameters.values()) and not errback.get("immutable"):
+            task(context, error, traceback, *errback.get("args", ()), **errback.get("kwargs", {}))
+        else:
+            old.append((errback, None))
+    return _compile(app, old, (context.id,), again) if old else []
+
+
+def retried(app: Celeriac, request: Request, context: Context, control: Retry) -> Publication:
+    """The same message again, due later. New arguments, where the task gave some, are encoded as the old ones were."""
+    old = request.message
+    when = control.when.timestamp() if isinstance(control.when, datetime) else control.when
+    due = app.clock.time() if when is None else when
+    headers = {**old.headers, "retries": context.retries + 1, "eta": datetime.fromtimestamp(due, UTC).isoformat()}
+    headers.pop(AGAIN, None)
+    body = old.body
+    args, kwargs = control.args if len(control.args) == 2 else (None, None)
+    if args is not None or kwargs is not None:
+        name, _ = app.registry.find_content_type(_serializer_kind(), old.content_type)
+        new_args = context.args if args is None else list(args)
+        new_kwargs = context.kwargs if kwargs is None else dict(kwargs)
+        encoded = app.codec.encode((new_args, new_kwargs, context.embed), name, headers.get("compression"))
+        body = encoded.body
+    message = Message(headers, old.properties, body, old.content_type, old.content_encoding)
+    return Publication(request.queue, message, due)
+
+
+def _compile(
+    app: Celeriac,
+    calls: list[tuple[Any, list[Any] | None]] | list[tuple[Any, None]],
+    args: tuple[Any, ...],
+    again: bool,
+) -> list[Publication]:
+    from celeriac.canvas import signature
+    from celeriac.canvas.plan import Plan
+
+    plan = Plan()
+    for value, rest in calls:
+        whole = signature(value, app).clone(args)
+        if rest:
+            cast("dict[str, Any]", whole.last().options)["chain"] = rest
+        whole.compile(plan)
+    plan.open_joins(app)
+    if again:
+        for publication in plan.publications:
+            publication.message.headers[AGAIN] = True
+    return plan.publications
+
+
+def _takes_three(parameters: Any) -> bool:
+    positional = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(positional) >= 3 and positional[2].default is Parameter.empty
+
+
+def _serializer_kind() -> Any:
+    from celeriac.kinds import SERIALIZER
+
+    return SERIALIZER

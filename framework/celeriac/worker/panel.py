@@ -1,0 +1,139 @@
+"""Remote control, the answering side: what a worker does when it is asked."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import logging
+import os
+import re
+import resource
+import signal as signals
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from celeriac.worker.worker import Worker
+
+logger = logging.getLogger("celeriac.worker")
+
+
+class Panel:
+    """Commands by name. Each method whose name begins with ``do_`` is one; its keyword arguments are the command's."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def handle(self, payload: bytes) -> None:
+        """Run one pidbox message, if it is for us, and answer if it asks so. Never raises: it comes from outside."""
+        try:
+            message = json.loads(payload)
+            if not self._is_for_us(message):
+                return
+            method = getattr(self, f"do_{message['method']}", None)
+            if method is None:
+                answer: Any = {"error": f"no such command: {message['method']}"}
+            else:
+                answer = method(**(message.get("arguments") or {}))
+            reply_to = message.get("reply_to")
+            if reply_to and answer is not None:
+                reply = json.dumps({self._worker.hostname: answer}, default=repr).encode()
+                self._worker.app.transport.broadcast(reply_to["routing_key"], reply)
+        except Exception as error:
+            logger.warning("a remote control message cannot be handled: %s: %s", type(error).__name__, error)
+
+    def _is_for_us(self, message: dict[str, Any]) -> bool:
+        destination, pattern = message.get("destination"), message.get("pattern")
+        hostname = self._worker.hostname
+        if destination and hostname not in destination:
+            return False
+        if pattern and message.get("matcher") == "pcre":
+            return re.match(pattern, hostname) is not None
+        return not pattern or fnmatch.fnmatchcase(hostname, pattern)
+
+    # looking
+
+    def do_ping(self, **_: Any) -> dict[str, str]:
+        return {"ok": "pong"}
+
+    def do_stats(self, **_: Any) -> dict[str, Any]:
+        worker = self._worker
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "total": dict(worker.settlement.total),
+            "counts": dict(worker.settlement.counts),
+            "pid": os.getpid(),
+            "uptime": int(time.monotonic() - worker.started),
+            "pool": {
+                "implementation": worker.pool_name,
+                "max-concurrency": worker.pool.width,
+                **worker.pool.describe(),
+            },
+            "prefetch_count": worker.limit(),
+            "held": len(worker.inflight),
+            "rusage": {"utime": usage.ru_utime, "stime": usage.ru_stime, "maxrss": usage.ru_maxrss},
+        }
+
+    def do_active(self, **_: Any) -> list[dict[str, Any]]:
+        running = set(self._worker.pool.running())
+        return [self._shown(key) for key in running if self._worker.inflight.get(key)]
+
+    def do_reserved(self, **_: Any) -> list[dict[str, Any]]:
+        running = set(self._worker.pool.running())
+        return [self._shown(key) for key, _held in self._worker.inflight.items() if key not in running]
+
+    def do_registered(self, **_: Any) -> list[str]:
+        return sorted(self._worker.app.tasks)
+
+    def do_active_queues(self, **_: Any) -> list[dict[str, str]]:
+        return [{"name": queue} for queue in self._worker.queues]
+
+    def do_conf(self, with_defaults: bool = False, **_: Any) -> dict[str, Any]:
+        return self._worker.app.conf.as_dict(with_defaults=with_defaults)
+
+    # acting
+
+    def do_revoke(
+        self, task_id: str | list[str], terminate: bool = False, signal: str | int = "SIGTERM", **_: Any
+    ) -> dict[str, str]:
+        ids = [task_id] if isinstance(task_id, str) else list(task_id)
+        self._worker.revoked.add(ids)
+        ended = self._terminate(ids, signal) if terminate else 0
+        return {"ok": f"revoked {len(ids)}, terminated {ended}" if terminate else f"revoked {len(ids)}"}
+
+    def do_terminate(self, task_id: str | list[str], signal: str | int = "SIGTERM", **_: Any) -> dict[str, str]:
+        return self.do_revoke(task_id, terminate=True, signal=signal)
+
+    def do_shutdown(self, **_: Any) -> None:
+        self._worker.stop()
+
+    def do_pool_grow(self, n: int = 1, **_: Any) -> dict[str, str]:
+        self._worker.pool.grow(n)
+        return {"ok": "pool will grow"}
+
+    def do_pool_shrink(self, n: int = 1, **_: Any) -> dict[str, str]:
+        self._worker.pool.shrink(n)
+        return {"ok": "pool will shrink"}
+
+    def _terminate(self, ids: list[str], signal: str | int) -> int:
+        if not self._worker.pool.supports("terminate"):
+            logger.warning("pool %r cannot terminate a running task; it will end by itself", self._worker.pool_name)
+            return 0
+        number = signal if isinstance(signal, int) else int(signals.Signals[signal])
+        wanted = set(ids)
+        keys = [key for key, held in self._worker.inflight.items() if held.delivery.message.id in wanted]
+        return sum(self._worker.pool.terminate(key, number) for key in keys)
+
+    def _shown(self, key: int) -> dict[str, Any]:
+        held = self._worker.inflight.get(key)
+        assert held is not None
+        headers = held.delivery.message.headers
+        return {
+            "id": headers.get("id"),
+            "name": headers.get("task"),
+            "args": headers.get("argsrepr"),
+            "kwargs": headers.get("kwargsrepr"),
+            "hostname": self._worker.hostname,
+            "delivery_info": {"routing_key": held.delivery.queue, "redelivered": held.delivery.count > 1},
+            "held_for": round(time.monotonic() - held.since, 3),
+        }

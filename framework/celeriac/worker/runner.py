@@ -1,0 +1,318 @@
+"""In the slot: decode, run, catch. What a pool calls, in whatever thread or process it runs tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from celeriac import states
+from celeriac.context import Context, current
+from celeriac.errors import (
+    CeleriacError,
+    DecodeError,
+    Ignore,
+    Reject,
+    Retry,
+    SoftTimeLimitExceeded,
+    TaskRevoked,
+    TimeLimitExceeded,
+    WorkerLost,
+)
+from celeriac.failure import describe, format_traceback
+from celeriac.specs.backend import Record
+from celeriac.specs.pool import CANCEL_SOFT_TIME_LIMIT, CANCEL_TERMINATED, CANCEL_TIME_LIMIT, Outcome, Request, Verdict
+from celeriac.task import has_handlers
+from celeriac.worker.follow import after_failure, after_success, retried
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.task import Task
+
+
+class Call:
+    """A request whose body has been decoded and fits its task."""
+
+    __slots__ = ("args", "context", "kwargs", "request", "started", "task", "watched")
+
+    def __init__(self, request: Request, task: Task[..., Any], context: Context) -> None:
+        self.request = request
+        self.task = task
+        self.context = context
+        self.args = context.args
+        self.kwargs = context.kwargs
+        self.started = 0.0
+        self.watched = False
+        """Whether the task's class has handlers."""
+
+
+class _Unrunnable(Exception):
+    """The request cannot be run by this code; perhaps by another version of it."""
+
+
+class TaskRunner:
+    """`celeriac.specs.pool.Runner` over one app."""
+
+    def __init__(self, app: Celeriac, hostname: str) -> None:
+        self._app = app
+        self._hostname = hostname
+        self._handlers: dict[str, bool] = {}
+        self._local = threading.local()
+
+    # the contract
+
+    def run(self, request: Request) -> Outcome:
+        """Decode, run, catch."""
+        try:
+            call = self._open(request)
+        except Exception as error:
+            return self._unrunnable(request, error)
+        token = current.set(call.context)
+        call.started = time.perf_counter()
+        try:
+            if request.finished is not None:
+                return self._resumed(call)
+            self._before(call)
+            value = call.task.run(*call.args, **call.kwargs)
+            if call.task.is_async:
+                # The loop would otherwise run it in the context of its own first use.
+                value = self._loop().run(value, context=copy_context())
+            return self._success(call, value)
+        except BaseException as error:
+            return self._ended(call, error)
+        finally:
+            current.reset(token)
+
+    async def run_async(self, request: Request) -> Outcome:
+        """The same in a running event loop."""
+        try:
+            call = self._open(request)
+        except Exception as error:
+            return self._unrunnable(request, error)
+        token = current.set(call.context)
+        call.started = time.perf_counter()
+        try:
+            if request.finished is not None:
+                return self._resumed(call)
+            self._before(call)
+            if call.task.is_async:
+                value = await call.task.run(*call.args, **call.kwargs)
+            else:
+                value = await asyncio.to_thread(call.task.run, *call.args, **call.kwargs)
+            return self._success(call, value)
+        except asyncio.CancelledError as error:
+            return self._ended(call, _why_cancelled(request, error))
+        except BaseException as error:
+            return self._ended(call, error)
+        finally:
+            current.reset(token)
+
+    def ended(self, request: Request, error: BaseException, detail: str = "") -> Outcome:
+        """The outcome of a task that the pool had to end."""
+        if isinstance(error, WorkerLost):
+            return Outcome(request.key, Verdict.LOST, reason=str(error), detail=detail)
+        task = self._app.tasks.get(request.message.task)
+        context = Context(request.message.task, request.message.id, headers=request.message.headers)
+        if task is None:
+            return Outcome(request.key, Verdict.DEAD, reason=describe(error), detail=detail)
+        return self._failure(Call(request, task, context), error, detail)
+
+    def process_started(self) -> None:
+        """In a child: own connections, and the plugins' turn."""
+        self._app.after_fork()
+        if self._app.hooks.worker_process_init:
+            self._app.hooks.worker_process_init(app=self._app)
+
+    def process_stopping(self) -> None:
+        """In a child that ends in good order."""
+        if self._app.hooks.worker_process_shutdown:
+            self._app.hooks.worker_process_shutdown(app=self._app)
+        self._app.close()
+
+    # opening
+
+    def _open(self, request: Request) -> Call:
+        message = request.message
+        headers = message.headers
+        task = self._app.tasks.get(message.task)
+        if task is None:
+            raise _Unrunnable(f"no task {message.task!r} is registered in the pool's process")
+        body = self._app.codec.decode(message.body, message.content_type, headers.get("compression"))
+        try:
+            args, kwargs, embed = body
+            if not isinstance(kwargs, dict) or not isinstance(args, (list, tuple)):
+                raise TypeError
+        except (TypeError, ValueError):
+            raise DecodeError("the body is not (args, kwargs, embed) as in message protocol 2") from None
+        try:
+            task.check_arguments(args, kwargs)
+        except TypeError as error:
+            raise _Unrunnable(str(error)) from error
+        context = Context(
+            message.task,
+            message.id,
+            list(args),
+            kwargs,
+            headers,
+            called_directly=False,
+            queue=request.queue,
+            delivery_count=request.count,
+            embed=embed,
+            hostname=self._hostname,
+            message=message,
+        )
+        return Call(request, task, context)
+
+    def _unrunnable(self, request: Request, error: Exception) -> Outcome:
+        reason = str(error) if isinstance(error, _Unrunnable) else describe(error)
+        detail = "" if isinstance(error, (_Unrunnable, CeleriacError)) else format_traceback(error)
+        return Outcome(request.key, Verdict.DELAY, reason=reason, detail=detail)
+
+    def _before(self, call: Call) -> None:
+        task, hooks = call.task, self._app.hooks
+        watched = self._handlers.get(task.name)
+        if watched is None:
+            watched = self._handlers[task.name] = has_handlers(task)
+        call.watched = watched
+        if task.track_started or (task.track_started is None and self._app.conf.task_track_started):
+            meta = {"pid": os.getpid(), "hostname": self._hostname}
+            self._app.store_state(call.context.id or "", states.STARTED, meta)
+        if hooks.task_prerun:
+            hooks.task_prerun(app=self._app, context=call.context, args=call.args, kwargs=call.kwargs)
+        if watched:
+            task.before_start(call.context.id or "", call.args, call.kwargs)
+
+    # ending
+
+    def _success(self, call: Call, value: Any) -> Outcome:
+        runtime = time.perf_counter() - call.started
+        context, key = call.context, call.request.key
+        if self._ignores(call):
+            state, payload = None, b""
+        else:
+            state, payload = states.SUCCESS, self._app.backend.encode(context.id or "", states.SUCCESS, value)
+        publications = after_success(self._app, context, value) if context.embed else []
+        self._told_success(call, value)
+        return Outcome(key, Verdict.ACK, state, payload, publications, self._group(call), runtime=runtime)
+
+    def _told_success(self, call: Call, value: Any) -> None:
+        hooks, context = self._app.hooks, call.context
+        if hooks.task_success:
+            hooks.task_success(app=self._app, context=context, result=value)
+        if hooks.task_postrun:
+            hooks.task_postrun(app=self._app, context=context, state=states.SUCCESS, result=value)
+        if call.watched:
+            call.task.on_success(value, context.id or "", call.args, call.kwargs)
+            call.task.after_return(states.SUCCESS, value, context.id or "", call.args, call.kwargs, None)
+
+    def _ended(self, call: Call, error: BaseException) -> Outcome:
+        """Everything but a return: the task's own steering, a retry, a failure."""
+        try:
+            return self._steered(call, error)
+        except BaseException as second:  # the failure path never raises
+            return self._failure(call, second, format_traceback(second, (__file__,)), quiet=True)
+
+    def _steered(self, call: Call, error: BaseException) -> Outcome:
+        key, runtime = call.request.key, time.perf_counter() - call.started
+        if isinstance(error, Ignore):
+            return Outcome(key, Verdict.ACK, runtime=runtime)
+        if isinstance(error, Reject):
+            verdict = Verdict.REQUEUE if error.requeue else Verdict.DEAD
+            return Outcome(key, verdict, reason=f"rejected by the task: {error.reason}", runtime=runtime)
+        if isinstance(error, Retry):
+            return self._retry(call, error)
+        if isinstance(error, Exception):
+            countdown = call.task.automatic_retry(error)
+            if countdown is not None:
+                return self._retry(call, Retry(str(error), error, self._app.clock.time() + countdown))
+        return self._failure(call, error, format_traceback(error, (__file__,)))
+
+    def _retry(self, call: Call, control: Retry) -> Outcome:
+        app, context = self._app, call.context
+        publication = retried(app, call.request, context, control)
+        error = control.exc or control
+        traceback = format_traceback(error, (__file__,))
+        record = app.backend.failure(context.id or "", error, traceback, states.RETRY)
+        countdown = max((publication.due or 0) - app.clock.time(), 0)
+        if app.hooks.task_retry:
+            app.hooks.task_retry(app=app, context=context, error=control.exc, countdown=countdown)
+        if call.watched:
+            call.task.on_retry(error, context.id or "", call.args, call.kwargs, traceback)
+        state = None if self._ignores(call) else states.RETRY
+        reason = f"retry in {countdown:.3g}s: {describe(error)}" if control.exc else f"retry in {countdown:.3g}s"
+        runtime = time.perf_counter() - call.started
+        return Outcome(call.request.key, Verdict.ACK, state, record.payload, [publication], None, reason, "", runtime)
+
+    def _failure(self, call: Call, error: BaseException, traceback: str, quiet: bool = False) -> Outcome:
+        app, context = self._app, call.context
+        state = states.REVOKED if isinstance(error, TaskRevoked) else states.FAILURE
+        record = app.backend.failure(context.id or "", error, traceback, state)
+        if not quiet:
+            if app.hooks.task_failure:
+                app.hooks.task_failure(app=app, context=context, error=error, traceback=traceback)
+            if app.hooks.task_postrun:
+                app.hooks.task_postrun(app=app, context=context, state=state, result=error)
+            if call.watched:
+                call.task.on_failure(error, context.id or "", call.args, call.kwargs, traceback)
+                call.task.after_return(state, error, context.id or "", call.args, call.kwargs, traceback)
+        keeps = call.task.store_errors_even_if_ignored
+        keeps = app.conf.task_store_errors_even_if_ignored if keeps is None else keeps
+        stored = None if self._ignores(call) and not keeps else state
+        publications = after_failure(app, context, error, traceback) if context.embed else []
+        expected = isinstance(error, call.task.throws) if call.task.throws else False
+        runtime = time.perf_counter() - call.started if call.started else 0.0
+        return Outcome(
+            call.request.key,
+            Verdict.ACK,
+            stored,
+            record.payload,
+            publications,
+            self._group(call),
+            describe(error),
+            "" if expected else traceback,
+            runtime,
+        )
+
+    def _resumed(self, call: Call) -> Outcome:
+        """An earlier run of this message is stored as finished, but was not settled to its end: do the rest again."""
+        context = call.context
+        document = self._app.backend.decode(Record(context.id or "", states.SUCCESS, call.request.finished or b""))
+        publications = []
+        if context.embed:
+            if document["status"] == states.SUCCESS:
+                publications = after_success(self._app, context, document["result"], again=True)
+            else:
+                error = TaskRevoked("ended in an earlier delivery")
+                publications = after_failure(self._app, context, error, document["traceback"] or "", again=True)
+        return Outcome(call.request.key, Verdict.ACK, None, b"", publications, self._group(call))
+
+    def _ignores(self, call: Call) -> bool:
+        # A member of a chord is counted by its stored result, so it has one.
+        return bool(call.context.headers.get("ignore_result")) and self._group(call) is None
+
+    @staticmethod
+    def _group(call: Call) -> str | None:
+        embed = call.context.embed
+        return call.context.headers.get("group") if embed and embed.get("chord") else None
+
+    def _loop(self) -> asyncio.Runner:
+        """This thread's event loop, for coroutine tasks in pools that have none."""
+        runner: asyncio.Runner | None = getattr(self._local, "loop", None)
+        if runner is None or self._local.pid != os.getpid():
+            runner = self._local.loop = asyncio.Runner()
+            self._local.pid = os.getpid()
+        return runner
+
+
+def _why_cancelled(request: Request, error: asyncio.CancelledError) -> BaseException:
+    reason = error.args[0] if error.args else ""
+    if reason == CANCEL_TIME_LIMIT:
+        return TimeLimitExceeded(f"the task ran past its time limit of {request.time_limit:g} s")
+    if reason == CANCEL_SOFT_TIME_LIMIT:
+        return SoftTimeLimitExceeded(f"the task ran past its soft time limit of {request.soft_time_limit:g} s")
+    if reason == CANCEL_TERMINATED:
+        return TaskRevoked("terminated")
+    return error

@@ -1,0 +1,260 @@
+"""Settling: store the results, publish what follows, acknowledge. In that order: a crash at any point leads to a
+redelivery and never to a loss.
+
+Outcomes come from any thread of the pool. Whoever brings some while nobody is settling settles them, and with them what
+others bring meanwhile: the busier the worker, the larger the batches, and an idle one answers at once. There is no
+thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from celeriac import states
+from celeriac.errors import BackendError, TaskError, TaskFailed, TransportError, WorkerLost
+from celeriac.specs.backend import Record
+from celeriac.specs.pool import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.message import Delivery, Publication
+    from celeriac.worker.inflight import Held, Inflight
+    from celeriac.worker.pace import Pace
+
+logger = logging.getLogger("celeriac.worker")
+task_logger = logging.getLogger("celeriac.worker.task")
+
+JOIN_LEASE = 10.0
+"""Seconds in which who claimed a chord's body must have published it."""
+
+
+class Settlement:
+    """Owns the way from an outcome to the acknowledgement."""
+
+    def __init__(self, app: Celeriac, inflight: Inflight, pace: Pace) -> None:
+        self._app = app
+        self._inflight = inflight
+        self._pace = pace
+        self._waiting: list[Outcome] = []
+        self._lock = threading.Lock()
+        self._busy = False
+        self.stopping = False
+        """The worker ends what runs: what is cut off now is not held against its task."""
+        self.abandoned = False
+        """The worker leaves: stop trying, what is held comes back by itself."""
+        self.last_progress = time.monotonic()
+        self.counts: Counter[str] = Counter()
+        self.total: Counter[str] = Counter()
+        """How many tasks of each name have been settled."""
+
+    def done(self, outcomes: list[Outcome]) -> None:
+        """Take outcomes, and settle them unless somebody is at it already."""
+        with self._lock:
+            self._waiting.extend(outcomes)
+            if self._busy:
+                return
+            self._busy = True
+        while True:
+            with self._lock:
+                batch, self._waiting = self._waiting, []
+                if not batch:
+                    self._busy = False
+                    return
+            try:
+                self._settle(batch)
+            except BaseException:
+                with self._lock:
+                    self._busy = False
+                raise
+
+    def _settle(self, outcomes: list[Outcome]) -> None:
+        self.last_progress = time.monotonic()
+        held = [(outcome, item) for outcome in outcomes if (item := self._inflight.get(outcome.key)) is not None]
+        self._pace.observe(outcomes)
+        sorted_ = _Sorted()
+        for outcome, item in held:
+            self._sort(outcome, item, sorted_)
+        if sorted_.records:
+            self._patiently("store results", partial(self._app.backend.driver.store, sorted_.records))
+        for group, members in sorted_.arrivals.items():
+            self._patiently("count a group's members", partial(self._join, group, members, sorted_))
+        if sorted_.publications:
+            self._patiently("publish what follows", partial(self._app.caller.publish, sorted_.publications))
+        for group in sorted_.complete:
+            self._patiently("close a group", partial(self._app.backend.driver.join_close, group))
+        self._acknowledge(sorted_)
+        self._inflight.release([outcome.key for outcome, _ in held])
+        self._report(held)
+
+    def _acknowledge(self, batch: _Sorted) -> None:
+        transport = self._app.transport
+        if batch.acks:
+            self._patiently("acknowledge", partial(transport.ack, batch.acks))
+        if batch.dead:
+            self._patiently("dead-letter", partial(transport.dead_letter, batch.dead))
+        if batch.requeue:
+            self._patiently("give back", partial(transport.reject, batch.requeue))
+        if batch.unstarted:
+            self._patiently("give back", partial(transport.reject, batch.unstarted, started=False))
+        if batch.later:
+            self._patiently("delay", partial(transport.delay, batch.later))
+
+    def _sort(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
+        delivery, verdict = item.delivery, outcome.verdict
+        task_id = delivery.message.id
+        if verdict == Verdict.ACK:
+            if outcome.state is not None and task_id:
+                into.records.append(Record(task_id, outcome.state, outcome.payload))
+            if outcome.publications:
+                into.publications.extend(outcome.publications)
+            if outcome.group is not None and outcome.state != states.RETRY:
+                into.arrivals.setdefault(outcome.group, []).append(task_id)
+            if not item.early:
+                into.acks.append(delivery)
+        elif verdict == Verdict.UNSTARTED or (self.stopping and verdict in (Verdict.REQUEUE, Verdict.LOST)):
+            into.unstarted.append(delivery)
+        elif verdict == Verdict.REQUEUE:
+            into.requeue.append(delivery)
+        elif verdict == Verdict.DEAD or self._is_last(outcome, item):
+            self._bury(outcome, item, into)
+        elif verdict == Verdict.LOST:
+            into.requeue.append(delivery)
+        else:
+            into.later.append((delivery, self._app.clock.time() + self._app.conf.task_unknown_delay))
+
+    def _is_last(self, outcome: Outcome, item: Held) -> bool:
+        """Whether this delivery was the last that the message gets."""
+        task = self._app.tasks.get(item.delivery.message.task)
+        cap = task.max_deliveries if task is not None else None
+        if cap is None:
+            cap = self._app.conf.task_max_deliveries
+        if outcome.verdict == Verdict.LOST:
+            again = task.reject_on_worker_lost if task is not None else None
+            again = self._app.conf.task_reject_on_worker_lost if again is None else again
+            if again is False or item.early:
+                return True
+        return item.delivery.count >= cap
+
+    def _bury(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
+        """A dead letter with its evidence; who waits for the task learns that it failed."""
+        delivery = item.delivery
+        task_id, headers = delivery.message.id, delivery.message.headers
+        if outcome.publications:
+            into.publications.extend(outcome.publications)
+        if task_id:
+            error: TaskError = (
+                WorkerLost(outcome.reason)
+                if outcome.verdict == Verdict.LOST
+                else TaskFailed("DeadLetter", outcome.reason)
+            )
+            into.records.append(self._app.backend.failure(task_id, error, outcome.detail or None))
+            if isinstance(headers.get("group"), str):
+                into.arrivals.setdefault(headers["group"], []).append(task_id)
+        into.dead.append((delivery, outcome.reason, outcome.detail))
+        outcome.state = _DEAD
+
+    def _join(self, group: str, members: list[str], into: _Sorted) -> None:
+        from celeriac.worker.join import body_publications
+
+        body = self._app.backend.driver.join_arrive(group, members, JOIN_LEASE)
+        if body is not None:
+            into.publications.extend(body_publications(self._app, body))
+            into.complete.append(group)
+
+    def _patiently(self, what: str, step: Callable[[], Any]) -> None:
+        """Do a step until it is done: the messages are held meanwhile, and their leases renewed."""
+        pause = 0.1
+        while True:
+            try:
+                step()
+                return
+            except (BackendError, TransportError) as error:
+                if self.abandoned:
+                    raise
+                logger.error("cannot %s: %s; trying again in %.1f s", what, error, pause)
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = min(pause * 2, 5.0)
+
+    def _report(self, held: list[tuple[Outcome, Held]]) -> None:
+        hooks = self._app.hooks
+        info = task_logger.isEnabledFor(logging.INFO)
+        for outcome, item in held:
+            delivery = item.delivery
+            kind = (
+                _KINDS.get(outcome.state or "", "other")
+                if outcome.verdict == Verdict.ACK
+                else _VERDICTS[outcome.verdict]
+            )
+            if outcome.state is _DEAD:
+                kind = "dead"
+            self.counts[kind] += 1
+            if outcome.verdict == Verdict.ACK:
+                self.total[delivery.message.task] += 1
+            if kind not in _QUIET or info:
+                _log(kind, outcome, delivery)
+            if kind == "dead" and hooks.task_dead:
+                hooks.task_dead(app=self._app, delivery=delivery, reason=outcome.reason)
+            if hooks.task_settled:
+                hooks.task_settled(app=self._app, delivery=delivery, outcome=outcome)
+
+
+class _Sorted:
+    """The outcomes of one batch, by what has to be done for them."""
+
+    __slots__ = ("acks", "arrivals", "complete", "dead", "later", "publications", "records", "requeue", "unstarted")
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.arrivals: dict[str, list[str]] = {}
+        self.complete: list[str] = []
+        self.publications: list[Publication] = []
+        self.acks: list[Delivery] = []
+        self.requeue: list[Delivery] = []
+        self.unstarted: list[Delivery] = []
+        self.later: list[tuple[Delivery, float]] = []
+        self.dead: list[tuple[Delivery, str, str]] = []
+
+
+_DEAD = "DEAD"
+
+_KINDS = {
+    states.SUCCESS: "succeeded",
+    "": "succeeded",
+    states.FAILURE: "failed",
+    states.RETRY: "retried",
+    states.REVOKED: "revoked",
+}
+_VERDICTS = {
+    Verdict.REQUEUE: "requeued",
+    Verdict.DEAD: "dead",
+    Verdict.LOST: "lost",
+    Verdict.UNSTARTED: "given back",
+    Verdict.DELAY: "delayed",
+}
+_QUIET = frozenset({"succeeded", "retried", "revoked", "given back", "other"})
+
+
+def _log(kind: str, outcome: Outcome, delivery: Delivery) -> None:
+    message = delivery.message
+    name, task_id = message.headers.get("shadow") or message.task or "?", message.id or "?"
+    if kind == "succeeded":
+        task_logger.info("Task %s[%s] succeeded in %.6fs", name, task_id, outcome.runtime)
+    elif kind == "failed" and outcome.detail:
+        task_logger.error("Task %s[%s] raised %s\n%s", name, task_id, outcome.reason, outcome.detail.rstrip())
+    elif kind == "failed":
+        task_logger.info("Task %s[%s] raised expected: %s", name, task_id, outcome.reason)
+    elif kind == "dead":
+        task_logger.error(
+            "Task %s[%s] is a dead letter after %d deliveries: %s", name, task_id, delivery.count, outcome.reason
+        )
+    elif kind in ("lost", "delayed"):
+        task_logger.warning("Task %s[%s] %s (delivery %d): %s", name, task_id, kind, delivery.count, outcome.reason)
+    else:
+        task_logger.info("Task %s[%s] %s %s", name, task_id, kind, outcome.reason)
