@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, Unpack, overload
@@ -441,6 +442,20 @@ class Celeriac:
             part = self._parts.pop(name, None)
             if part is not None:
                 part.close()
+
+    @contextmanager
+    def borrowed(self, clock: Clock, settings: Mapping[str, Any]) -> Iterator[None]:
+        """For the length of a block: another clock, other settings, connections of its own."""
+        own = self.clock, self._parts
+        conf = self.conf.copy()
+        conf.update(settings, "borrowed")
+        kept = {name: part for name, part in self._parts.items() if name in ("hooks", "registry")}
+        self.clock, self._parts = clock, {**kept, "conf": conf}
+        try:
+            yield
+        finally:
+            self.close()
+            self.clock, self._parts = own
 
     def __enter__(self) -> Self:
         return self

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from celeriac.testing.clock import ManualClock
+from celeriac.testing.worker import WorkerInTest, start_worker
 
-__all__ = ["ManualClock"]
+__all__ = ["ManualClock", "WorkerInTest", "start_worker"]

@@ -125,6 +125,10 @@ class Worker:
         self.app.transport.wake()
         self._keeper.wake()
 
+    def wake(self) -> None:
+        """Look again at what is due: the clock was moved."""
+        self.app.transport.wake()
+
     def check_deadline(self) -> None:
         """Called by the keeper: when the grace is over and the main thread still runs a task, nothing in this process
         can end that task. Give everything back and leave."""

@@ -1,0 +1,60 @@
+# Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
+# They need Python 3.11+ with venv, and make. Everything goes into .venv beside this file.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check examples package bench chaos format docs clean
+
+demo: .venv/.installed
+	$(BIN)/celeriac demo
+
+test: .venv/.testing
+	$(BIN)/python -m pytest
+
+check: .venv/.checking
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+examples: .venv/.testing
+	$(BIN)/python tests/packaging/run_examples.py
+
+package: .venv/.checking
+	$(BIN)/python tests/packaging/check_package.py
+
+bench: .venv/.benchmarking
+	$(BIN)/python bench/run.py
+
+format: .venv/.checking
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/.testing
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Celeriac needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.testing: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]' --group test
+	@touch $@ .venv/.installed
+
+.venv/.checking: .venv/.testing
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group check
+	@touch $@
+
+.venv/.benchmarking: .venv/.testing
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	@touch $@

@@ -1,0 +1,54 @@
+"""Settings of the broker and of delivery."""
+
+from __future__ import annotations
+
+from celeriac.settings.coercion import DICT, INT, POSITIVE_SECONDS, SECONDS, URL, WORD
+from celeriac.settings.setting import Setting
+
+BROKER = (
+    Setting(
+        "broker_url",
+        URL,
+        None,
+        "Where the queues are; the scheme names the transport. None: an SQLite file beside the project.",
+        optional=True,
+    ),
+    Setting("broker_transport_options", DICT, {}, "Options of the transport, by the names that it documents."),
+    Setting(
+        "delivery",
+        WORD,
+        "at_least_once",
+        "`at_least_once` acknowledges after the run, so that nothing is lost; `at_most_once` just before it.",
+        celery=False,
+        choices=("at_least_once", "at_most_once"),
+    ),
+    Setting(
+        "task_max_deliveries",
+        INT,
+        3,
+        "How often a message is delivered before it goes to the dead letters.",
+        celery=False,
+        minimum=1,
+    ),
+    Setting(
+        "task_unknown_delay",
+        SECONDS,
+        10.0,
+        "Seconds before a task that this worker does not know is tried again (a new version may be on its way).",
+        celery=False,
+    ),
+    Setting(
+        "task_publish_timeout",
+        POSITIVE_SECONDS,
+        5.0,
+        "Seconds within which a publish has succeeded or raised TransportDown, retries included.",
+        celery=False,
+    ),
+    Setting(
+        "worker_lease",
+        POSITIVE_SECONDS,
+        30.0,
+        "Seconds for which a worker holds a message; renewed while it lives.",
+        celery=False,
+    ),
+)

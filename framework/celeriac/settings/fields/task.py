@@ -1,0 +1,176 @@
+"""Settings of tasks: how they are called, routed, run and acknowledged."""
+
+from __future__ import annotations
+
+from celeriac.settings.coercion import BOOL, DICT, INT, POSITIVE_SECONDS, QUEUES, RULES, TEXT
+from celeriac.settings.setting import Setting
+
+RETRY_POLICY = {"max_retries": 3, "interval_start": 0, "interval_max": 1, "interval_step": 0.2}
+
+CALLING = (
+    Setting("task_serializer", TEXT, "json", "The serializer of a task's arguments."),
+    Setting(
+        "task_compression",
+        TEXT,
+        None,
+        "The compressor of message bodies; None: no compression.",
+        old=("CELERY_MESSAGE_COMPRESSION",),
+        optional=True,
+    ),
+    Setting(
+        "task_publish_retry",
+        BOOL,
+        True,
+        "Try a publish that failed again, within `task_publish_timeout`.",
+    ),
+    Setting(
+        "task_publish_retry_policy",
+        DICT,
+        RETRY_POLICY,
+        "How a publish is retried: max_retries, interval_start, interval_step and interval_max in seconds.",
+    ),
+    Setting(
+        "task_always_eager",
+        BOOL,
+        False,
+        "Run tasks in the caller instead of sending them; for tests.",
+        old=("CELERY_ALWAYS_EAGER",),
+    ),
+    Setting(
+        "task_eager_propagates",
+        BOOL,
+        False,
+        "Raise the error of an eager task in the caller.",
+        old=("CELERY_EAGER_PROPAGATES_EXCEPTIONS",),
+    ),
+    Setting(
+        "task_store_eager_result",
+        BOOL,
+        False,
+        "Store the results of eager tasks.",
+        old=("CELERY_STORE_EAGER_RESULT",),
+    ),
+    Setting(
+        "task_annotations",
+        RULES,
+        None,
+        "Attributes to set on tasks, by task name or `*` for all.",
+        old=("CELERY_ANNOTATIONS",),
+        optional=True,
+    ),
+)
+
+ROUTING = (
+    Setting(
+        "task_default_queue",
+        TEXT,
+        "celery",
+        "The queue of tasks that have no route.",
+        old=("CELERY_DEFAULT_QUEUE",),
+    ),
+    Setting(
+        "task_queues",
+        QUEUES,
+        None,
+        "The queues that a worker consumes: names, or dicts with a `name`. None: `task_default_queue`.",
+        old=("CELERY_QUEUES",),
+        optional=True,
+    ),
+    Setting(
+        "task_routes",
+        RULES,
+        None,
+        "Task name or glob to queue: a dict, a list of pairs, a function, or a list of these.",
+        old=("CELERY_ROUTES",),
+        optional=True,
+    ),
+    Setting(
+        "task_create_missing_queues",
+        BOOL,
+        True,
+        "Queues that `task_queues` does not list may be used; otherwise using one is an error.",
+        old=("CELERY_CREATE_MISSING_QUEUES",),
+    ),
+    Setting(
+        "task_default_priority",
+        INT,
+        None,
+        "The priority of tasks that name none, 0 to 9, 9 the most urgent.",
+        old=("CELERY_DEFAULT_PRIORITY",),
+        optional=True,
+        minimum=0,
+        maximum=9,
+    ),
+    Setting(
+        "task_inherit_parent_priority",
+        BOOL,
+        False,
+        "A task that is called by a task takes over its priority.",
+        old=("CELERY_INHERIT_PARENT_PRIORITY",),
+    ),
+)
+
+RUNNING = (
+    Setting(
+        "task_time_limit",
+        POSITIVE_SECONDS,
+        None,
+        "Seconds after which a task is ended from outside.",
+        old=("CELERYD_TASK_TIME_LIMIT",),
+        optional=True,
+    ),
+    Setting(
+        "task_soft_time_limit",
+        POSITIVE_SECONDS,
+        None,
+        "Seconds after which SoftTimeLimitExceeded is raised in the task.",
+        old=("CELERYD_TASK_SOFT_TIME_LIMIT",),
+        optional=True,
+    ),
+    Setting(
+        "task_acks_late",
+        BOOL,
+        None,
+        "Acknowledge after the run (True) or just before it (False). None: as `delivery` says.",
+        old=("CELERY_ACKS_LATE",),
+        optional=True,
+    ),
+    Setting(
+        "task_reject_on_worker_lost",
+        BOOL,
+        None,
+        "Deliver a task again whose process died, up to `task_max_deliveries`. None: as `delivery` says.",
+        old=("CELERY_REJECT_ON_WORKER_LOST",),
+        optional=True,
+    ),
+    Setting(
+        "task_acks_on_failure_or_timeout",
+        BOOL,
+        True,
+        "A task that failed or ran out of time is acknowledged as well; otherwise it is rejected.",
+        old=("CELERY_ACKS_ON_FAILURE_OR_TIMEOUT",),
+    ),
+    Setting(
+        "task_track_started",
+        BOOL,
+        False,
+        "Store the state STARTED when a task begins to run.",
+        old=("CELERY_TRACK_STARTED",),
+    ),
+    Setting(
+        "task_ignore_result",
+        BOOL,
+        False,
+        "Store no results, unless the task says otherwise.",
+        old=("CELERY_IGNORE_RESULT",),
+    ),
+    Setting(
+        "task_store_errors_even_if_ignored",
+        BOOL,
+        False,
+        "Store failures also of tasks whose results are ignored.",
+        old=("CELERY_STORE_ERRORS_EVEN_IF_IGNORED",),
+    ),
+)
+
+TASK = CALLING + ROUTING + RUNNING

@@ -1,0 +1,96 @@
+"""Tasks, their results, and beat."""
+
+from __future__ import annotations
+
+from celeriac.settings.setting import Refused
+
+_EXCHANGE = "queues are reached by name, there are no exchanges; use task_routes and task_default_queue"
+_QUEUE_TYPE = "queue types belong to AMQP, which is not part of this release; leave it out"
+_SPLIT_ACKS = "it is in no release of Celery yet; use task_acks_on_failure_or_timeout"
+_BACKEND_RETRY = "the result backend retries by itself; what can be set is in result_backend_transport_options"
+_JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
+
+TASKS = (
+    Refused(
+        "task_protocol", "messages are written in version 2 and read in versions 1 and 2; leave it out", harmless=(2,)
+    ),
+    Refused(
+        "task_default_delivery_mode",
+        "messages are as durable as the transport is; choose that by broker_url",
+        harmless=(2, "persistent"),
+        old=("CELERY_DEFAULT_DELIVERY_MODE",),
+    ),
+    Refused("task_default_exchange", _EXCHANGE, old=("CELERY_DEFAULT_EXCHANGE",)),
+    Refused("task_default_exchange_type", _EXCHANGE, harmless=("direct",), old=("CELERY_DEFAULT_EXCHANGE_TYPE",)),
+    Refused("task_default_routing_key", _EXCHANGE, old=("CELERY_DEFAULT_ROUTING_KEY",)),
+    Refused("task_default_queue_type", _QUEUE_TYPE, harmless=("classic",), old=("CELERY_DEFAULT_QUEUE_TYPE",)),
+    Refused(
+        "task_create_missing_queue_type", _QUEUE_TYPE, harmless=("classic",), old=("CELERY_CREATE_MISSING_QUEUE_TYPE",)
+    ),
+    Refused(
+        "task_create_missing_queue_exchange_type",
+        _EXCHANGE,
+        harmless=("direct",),
+        old=("CELERY_CREATE_MISSING_QUEUE_EXCHANGE_TYPE",),
+    ),
+    Refused(
+        "task_queue_max_priority",
+        "every queue of a transport that knows priorities takes 0 to 9; leave it out",
+        harmless=(9, 10),
+        old=("CELERY_QUEUE_MAX_PRIORITY",),
+    ),
+    Refused(
+        "task_default_rate_limit",
+        "rate limits are not part of this release; bound the load by worker_concurrency on a queue of its own",
+        old=("CELERY_DEFAULT_RATE_LIMIT",),
+    ),
+    Refused(
+        "task_remote_tracebacks",
+        "exceptions come back with the traceback's text, as AsyncResult.traceback; read that",
+        harmless=(False,),
+        old=("CELERY_REMOTE_TRACEBACKS",),
+    ),
+    Refused(
+        "task_send_sent_event",
+        "events are not part of this release; listen to the publish hooks",
+        harmless=(False,),
+        old=("CELERY_SEND_TASK_SENT_EVENT",),
+    ),
+    Refused(
+        "task_allow_error_cb_on_chord_header",
+        "an error callback of a chord belongs to its body; link one to the header's tasks as well where it is wanted",
+        harmless=(False,),
+        old=("CELERY_ALLOW_ERROR_CB_ON_CHORD_HEADER",),
+    ),
+    Refused("task_acks_on_failure", _SPLIT_ACKS),
+    Refused("task_acks_on_timeout", _SPLIT_ACKS),
+)
+
+RESULTS = (
+    Refused(
+        "result_cache_max", "results are not cached in the client; leave it out", old=("CELERY_MAX_CACHED_RESULTS",)
+    ),
+    Refused("result_exchange", "results are kept in a store, not sent as messages; use result_backend"),
+    Refused("result_exchange_type", "results are kept in a store, not sent as messages; use result_backend"),
+    Refused("result_persistent", "results are as durable as their store is; choose that by result_backend"),
+    Refused("result_chord_retry_interval", _JOIN),
+    Refused("result_chord_join_timeout", _JOIN),
+    Refused("result_backend_always_retry", _BACKEND_RETRY, harmless=(True,)),
+    Refused("result_backend_max_retries", _BACKEND_RETRY),
+    Refused("result_backend_base_sleep_between_retries_ms", _BACKEND_RETRY),
+    Refused("result_backend_max_sleep_between_retries_ms", _BACKEND_RETRY),
+)
+
+BEAT = (
+    Refused(
+        "beat_sync_every",
+        "every firing is remembered at once; leave it out",
+        harmless=(0, 1),
+        old=("CELERYBEAT_SYNC_EVERY",),
+    ),
+    Refused(
+        "beat_cron_starting_deadline",
+        "all kinds of schedule have one such deadline; use beat_catch_up",
+        old=("CELERYBEAT_CRON_STARTING_DEADLINE",),
+    ),
+)

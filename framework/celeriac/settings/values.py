@@ -1,0 +1,85 @@
+"""The settings as annotated attributes, so that type checkers and editors know them. A test compares with `fields`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Values:
+    """Every setting with the type of its value."""
+
+    accept_content: list[str]
+    imports: list[str]
+    include: list[str]
+    timezone: str
+    enable_utc: bool
+    message_max_size: int
+    hooks: list[str]
+    settings_profiles: list[str]
+
+    broker_url: str | None
+    broker_transport_options: dict[str, Any]
+    delivery: str
+    task_max_deliveries: int
+    task_unknown_delay: float
+    task_publish_timeout: float
+    worker_lease: float
+
+    task_serializer: str
+    task_compression: str | None
+    task_publish_retry: bool
+    task_publish_retry_policy: dict[str, Any]
+    task_always_eager: bool
+    task_eager_propagates: bool
+    task_store_eager_result: bool
+    task_annotations: Any
+    task_default_queue: str
+    task_queues: list[dict[str, Any]] | None
+    task_routes: Any
+    task_create_missing_queues: bool
+    task_default_priority: int | None
+    task_inherit_parent_priority: bool
+    task_time_limit: float | None
+    task_soft_time_limit: float | None
+    task_acks_late: bool | None
+    task_reject_on_worker_lost: bool | None
+    task_acks_on_failure_or_timeout: bool
+    task_track_started: bool
+    task_ignore_result: bool
+    task_store_errors_even_if_ignored: bool
+
+    result_backend: str | None
+    result_backend_transport_options: dict[str, Any]
+    result_serializer: str
+    result_accept_content: list[str] | None
+    result_compression: str | None
+    result_expires: float | None
+    result_extended: bool
+
+    worker_concurrency: int | None
+    worker_pool: str
+    worker_prefetch_multiplier: int | None
+    worker_max_tasks_per_child: int | None
+    worker_max_memory_per_child: int | None
+    worker_shutdown_timeout: float
+    worker_enable_remote_control: bool
+    worker_hostname: str | None
+    worker_logger: str
+    worker_log_level: str
+    worker_log_file: str | None
+    worker_log_color: bool | None
+
+    beat_schedule: dict[str, Any]
+    beat_scheduler: str
+    beat_schedule_filename: str
+    beat_max_loop_interval: float
+    beat_catch_up: float
+
+    security_key: str | None
+    security_key_password: str | None
+    security_certificate: str | None
+    security_cert_store: str | None
+    security_digest: str
+
+    _sources: dict[str, str]
+    _without_effect: dict[str, tuple[Any, str]]
