@@ -118,7 +118,7 @@ def list_entry_points(group: str) -> list[EntryPoint]:
     from stevedore import NamedExtensionManager
 
     # With no names it loads nothing and still lists the whole group.
-    manager: NamedExtensionManager[Any] = NamedExtensionManager(group, names=[], warn_on_missing_entrypoint=False)
+    manager: NamedExtensionManager[Any] = NamedExtensionManager(group, names=[])
     return list(manager.list_entry_points())
 
 

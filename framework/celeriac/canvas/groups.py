@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from celeriac.canvas.plan import Plan
 from celeriac.canvas.signatures import Signature, signature
+from celeriac.errors import ConfigurationError
 from celeriac.ids import new_id
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class group(Signature[Any]):  # noqa: N801 (Celery's name)
     def __init__(self, *members: Signature[Any] | Iterable[Signature[Any]], **options: Any) -> None:
         if len(members) == 1 and not isinstance(members[0], Signature):
             members = tuple(members[0])
-        tasks = list(cast("tuple[Signature[Any], ...]", members))
+        tasks = _unroll(cast("tuple[Signature[Any], ...]", members))
         app = next((member._app for member in tasks if member._app is not None), None)  # noqa: SLF001
         super().__init__("celery.group", (), {"tasks": tasks}, options, app=app)
 
@@ -77,12 +78,13 @@ class group(Signature[Any]):  # noqa: N801 (Celery's name)
             end = cast("dict[str, Any]", whole.last().options)
             end.update(group_id=group_id, group_index=index)
             if chord is not None:
+                if isinstance(whole.last(), group):
+                    raise ConfigurationError(
+                        f"a member of a chord cannot end in a group: {whole!r}; put a task after the group"
+                    )
                 end["chord"] = chord
             result = whole.compile(plan)
-            if isinstance(result, GroupResult):
-                results.extend(result.results)
-            else:
-                results.append(result)
+            results.extend(result.results if isinstance(result, GroupResult) else [result])
         return GroupResult(group_id, results, self.app)
 
     def placeholder(self, parent: Any) -> GroupResult[Any]:
@@ -106,3 +108,11 @@ class group(Signature[Any]):  # noqa: N801 (Celery's name)
 
     def __repr__(self) -> str:
         return f"group({', '.join(map(repr, self.tasks[:10]))}{', …' if len(self.tasks) > 10 else ''})"
+
+
+def _unroll(members: Iterable[Signature[Any]]) -> list[Signature[Any]]:
+    """Groups within a group are part of it."""
+    unrolled: list[Signature[Any]] = []
+    for member in members:
+        unrolled.extend(member.tasks if isinstance(member, group) else [member])
+    return unrolled

@@ -61,6 +61,7 @@ class TaskRunner:
         self._hostname = hostname
         self._handlers: dict[str, bool] = {}
         self._local = threading.local()
+        self._loops: list[asyncio.Runner] = []
 
     # the contract
 
@@ -122,6 +123,7 @@ class TaskRunner:
 
     def process_started(self) -> None:
         """In a child: own connections, and the plugins' turn."""
+        self._loops = []
         self._app.after_fork()
         if self._app.hooks.worker_process_init:
             self._app.hooks.worker_process_init(app=self._app)
@@ -130,7 +132,15 @@ class TaskRunner:
         """In a child that ends in good order."""
         if self._app.hooks.worker_process_shutdown:
             self._app.hooks.worker_process_shutdown(app=self._app)
+        self.close()
         self._app.close()
+
+    def close(self) -> None:
+        """Close the event loops of threads that ran coroutine tasks, but for one in which a task is stuck."""
+        while self._loops:
+            loop = self._loops.pop()
+            if not loop.get_loop().is_running():
+                loop.close()
 
     # opening
 
@@ -303,6 +313,7 @@ class TaskRunner:
         runner: asyncio.Runner | None = getattr(self._local, "loop", None)
         if runner is None or self._local.pid != os.getpid():
             runner = self._local.loop = asyncio.Runner()
+            self._loops.append(runner)
             self._local.pid = os.getpid()
         return runner
 

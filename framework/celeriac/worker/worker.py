@@ -92,7 +92,8 @@ class Worker:
         if app.hooks.worker_init:
             app.hooks.worker_init(app=app, hostname=self.hostname)
         # Children are made before there is a connection or a thread that they could inherit.
-        self.pool.start(TaskRunner(app, self.hostname), self.settlement.done)
+        runner = TaskRunner(app, self.hostname)
+        self.pool.start(runner, self.settlement.done)
         previous = self._take_signals() if signals else {}
         try:
             self._admission = Admission(app, self.inflight, self.settlement, self.revoked, self.pool.capabilities)
@@ -104,6 +105,7 @@ class Worker:
             raise
         finally:
             self._keeper.stop()
+            runner.close()
             for number, handler in previous.items():
                 signal.signal(number, handler)
         if app.hooks.worker_stopped:
