@@ -147,6 +147,11 @@ def _load_entry_point(kind: Kind, entry_point: EntryPoint) -> Any:
     try:
         return entry_point.load()
     except ModuleNotFoundError as error:
+        if error.name and entry_point.module.startswith(error.name):
+            raise DriverInvalid(
+                f"{kind.name} {entry_point.name!r} of {_distribution_name(entry_point)} points at "
+                f"{entry_point.value!r}, which is not there; reinstall it"
+            ) from error
         raise DriverNotInstalled(
             f"{kind.name} {entry_point.name!r} needs the module {error.name!r}, which is not installed; "
             f"run: pip install {_requirement(entry_point, error.name or '?')}"
