@@ -145,7 +145,9 @@ def test_a_forged_message_is_refused_before_it_is_decoded(app: Celeriac, tmp_pat
         "security_cert_store": str(ours.certificate),
     }
     forger = Celeriac("forger", broker="memory://forger", backend="memory://forger")
-    forger.conf.update({**signing, "security_key": str(strangers.key), "security_certificate": str(strangers.certificate)})
+    forger.conf.update(
+        {**signing, "security_key": str(strangers.key), "security_certificate": str(strangers.certificate)}
+    )
     with start_worker(app, **signing) as worker:
         assert app.tasks["add"].delay(1, 2).get(timeout=5) == 3
         forged = forger.caller.build("add", (1, 2)).message

@@ -175,9 +175,7 @@ def test_waiting_inside_a_task_is_refused(app: Celeriac, worker: WorkerInTest) -
         waits.delay().get(timeout=5)
 
 
-def test_retry_runs_max_retries_plus_one_times_then_raises_the_given_error(
-    app: Celeriac, worker: WorkerInTest
-) -> None:
+def test_retry_runs_max_retries_plus_one_times_then_raises_the_given_error(app: Celeriac, worker: WorkerInTest) -> None:
     result = app.tasks["always_again"].delay()
 
     worker.drain()

@@ -95,14 +95,20 @@ def test_routes_match_as_celery_does() -> None:
     routes = Routes(
         [
             router,
-            {"feed.tasks.import": {"queue": "exact"}, "feed.tasks.*": "glob", re.compile(r"(video|image)\..*"): "media"},
+            {
+                "feed.tasks.import": {"queue": "exact"},
+                "feed.tasks.*": "glob",
+                re.compile(r"(video|image)\..*"): "media",
+            },
         ]
     )
 
     def queue(name: str) -> Any:
         return routes.match(name, (), {}, {}).get("queue")
 
-    assert [queue(name) for name in ("odd", "feed.tasks.import", "feed.tasks.x", "video.cut", "image.crop", "other")] == [
+    assert [
+        queue(name) for name in ("odd", "feed.tasks.import", "feed.tasks.x", "video.cut", "image.crop", "other")
+    ] == [
         "by-function",
         "exact",
         "glob",
@@ -226,7 +232,9 @@ def test_the_embedded_queue_stands_in_the_projects_folder(tmp_path: Path) -> Non
     (tmp_path / "proj" / "app.py").write_text("from celeriac import Celeriac\napp = Celeriac('proj')\n")
     script = "from proj.app import app; app.send_task('x'); app.close()"
 
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=30, env={**os.environ, "PYTHONPATH": "."})
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, check=True, timeout=30, env={**os.environ, "PYTHONPATH": "."}
+    )
 
     assert (tmp_path / "proj.celeriac.db").exists()
 
