@@ -1,0 +1,104 @@
+"""What the clauses of all subjects share: the driver under test, its address, and short ways to send and to take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from celeriac.message import Delivery, Message, Publication
+from celeriac.specs.transport import Transport, TransportOptions
+from celeriac.testing.clock import ManualClock
+
+PATIENCE = 10.0
+"""Seconds that a clause waits for what must come; only a driver that breaks the clause waits so long."""
+
+
+class TransportClauses:
+    """Set `driver` and `url`; the rest has defaults.
+
+    Leases and due times follow `options.clock`, which is a ManualClock in most clauses. The `timeout` of a call is real
+    time, also then: it bounds how long a thread stands still.
+    """
+
+    driver: ClassVar[type[Transport]]
+    url: ClassVar[str]
+    """``{path}`` becomes a fresh temporary folder, other for each clause."""
+    unreachable: ClassVar[str] = ""
+    """A URL at which nothing can be reached; ``{file}`` becomes the path of a plain file."""
+    option: ClassVar[str] = ""
+    """The name of an option that the driver knows, if it knows any."""
+    lease: ClassVar[float] = 30.0
+    extra: ClassVar[Mapping[str, Any]] = {}
+
+    def make(self, url: str, **options: Any) -> Transport:
+        """A transport for `url`; `options` are fields of TransportOptions. Replace it for special cases."""
+        return self.driver(TransportOptions(**{"url": url, "lease": self.lease, "extra": self.extra, **options}))
+
+    @pytest.fixture
+    def clock(self) -> ManualClock:
+        """Replace it by one whose `advance` sleeps when the broker keeps the time itself."""
+        return ManualClock()
+
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> str:
+        return self.url.format(path=tmp_path)
+
+    @pytest.fixture
+    def transport(self, address: str, clock: ManualClock) -> Iterator[Transport]:
+        transport = self.make(address, clock=clock)
+        yield transport
+        transport.close()
+
+    @pytest.fixture
+    def other(self, address: str, clock: ManualClock) -> Iterator[Transport]:
+        """A second object for the same address, as another thread or process would have."""
+        other = self.make(address, clock=clock)
+        yield other
+        other.close()
+
+    def needs(self, *capabilities: str) -> None:
+        """Skip the clause unless the driver declares these."""
+        for capability in capabilities:
+            if not self.driver.supports(capability):
+                pytest.skip(f"{self.driver.__name__} does not declare {capability!r}")
+
+
+def message(name: str, priority: int | None = None, **headers: Any) -> Message:
+    """A small task message whose id is `name`."""
+    properties = {} if priority is None else {"priority": priority}
+    return Message({"id": name, "task": "suite.task", **headers}, properties, b"[[], {}, {}]")
+
+
+def send(
+    transport: Transport, *names: str, queue: str = "q", priority: int | None = None, due: float | None = None
+) -> None:
+    """Publish one message for each name, in one batch."""
+    transport.publish([Publication(queue, message(name, priority), due) for name in names], timeout=PATIENCE)
+
+
+def take(transport: Transport, number: int = 1, *queues: str) -> list[Delivery]:
+    """Receive exactly `number` messages, in as many calls as the driver needs."""
+    taken: list[Delivery] = []
+    until = time.monotonic() + PATIENCE
+    while len(taken) < number and time.monotonic() < until:
+        taken += transport.receive(queues or ["q"], number - len(taken), timeout=until - time.monotonic())
+    assert len(taken) == number, f"{number} messages were expected, {names(taken)} came within {PATIENCE:.0f} s"
+    return taken
+
+
+def take_one(transport: Transport, *queues: str) -> Delivery:
+    return take(transport, 1, *queues)[0]
+
+
+def take_now(transport: Transport, *queues: str, limit: int = 1000) -> list[Delivery]:
+    """What a receive that does not wait returns."""
+    return transport.receive(queues or ["q"], limit, timeout=0)
+
+
+def names(found: Iterable[Delivery | Message]) -> list[str]:
+    """The task ids, in order."""
+    return [(each.message if isinstance(each, Delivery) else each).id for each in found]
