@@ -94,50 +94,73 @@ class Celeriac:
             conf = configure(self, {name: value for name, value in self._given.items() if value is not None})
         return conf
 
+    # These are read on the message path: what they import, they import once.
+
     @property
     def hooks(self) -> Hooks:
-        from celeriac.hooks import Hooks
-
-        return self._parts.get("hooks") or self._part("hooks", Hooks)  # type: ignore[no-any-return]
+        return self._parts.get("hooks") or self._part("hooks", self._make_hooks)  # type: ignore[no-any-return]
 
     @property
     def registry(self) -> Registry:
-        from celeriac.registry import Registry
-
-        return self._parts.get("registry") or self._part("registry", Registry)  # type: ignore[no-any-return]
+        return self._parts.get("registry") or self._part("registry", self._make_registry)  # type: ignore[no-any-return]
 
     @property
     def codec(self) -> Codec:
-        from celeriac.codec import Codec
-
-        return self._parts.get("codec") or self._part("codec", lambda: Codec(self.registry, self.conf))  # type: ignore[no-any-return]
+        return self._parts.get("codec") or self._part("codec", self._make_codec)  # type: ignore[no-any-return]
 
     @property
     def caller(self) -> Caller:
-        from celeriac.call import Caller
-
-        return self._parts.get("caller") or self._part("caller", lambda: Caller(self))  # type: ignore[no-any-return]
+        return self._part("caller", self._make_caller)  # type: ignore[no-any-return]
 
     @property
     def routes(self) -> Routes:
-        from celeriac.routing import Routes
-
         routes = self._parts.get("routes")
-        return self._part("routes", lambda: Routes(self.conf.task_routes)) if routes is None else routes  # type: ignore[no-any-return]
+        return self._part("routes", self._make_routes) if routes is None else routes  # type: ignore[no-any-return]
 
     @property
     def transport(self) -> Transport:
         """The broker, for this process."""
-        from celeriac.drivers import make_transport
-
-        return self._part("transport", lambda: make_transport(self))  # type: ignore[no-any-return]
+        return self._part("transport", self._make_transport)  # type: ignore[no-any-return]
 
     @property
     def backend(self) -> ResultStore:
         """The result store, for this process."""
+        return self._part("backend", self._make_backend)  # type: ignore[no-any-return]
+
+    def _make_hooks(self) -> Hooks:
+        from celeriac.hooks import Hooks
+
+        return Hooks()
+
+    def _make_registry(self) -> Registry:
+        from celeriac.registry import Registry
+
+        return Registry()
+
+    def _make_codec(self) -> Codec:
+        from celeriac.codec import Codec
+
+        return Codec(self.registry, self.conf)
+
+    def _make_caller(self) -> Caller:
+        from celeriac.call import Caller
+
+        return Caller(self)
+
+    def _make_routes(self) -> Routes:
+        from celeriac.routing import Routes
+
+        return Routes(self.conf.task_routes)
+
+    def _make_transport(self) -> Transport:
+        from celeriac.drivers import make_transport
+
+        return make_transport(self)
+
+    def _make_backend(self) -> ResultStore:
         from celeriac.result import ResultStore
 
-        return self._part("backend", lambda: ResultStore(self))  # type: ignore[no-any-return]
+        return ResultStore(self)
 
     def after_fork(self) -> None:
         """This is a forked child: leave the parent's connections alone (not even close them) and make own ones."""
@@ -385,9 +408,8 @@ class Celeriac:
 
     def result_of(self, publication: Publication) -> Result[Any]:
         """The result of a message that was published."""
-        from celeriac.result import AsyncResult
-
-        return AsyncResult(publication.message.headers["id"], self, task=publication.message.headers["task"])
+        headers = publication.message.headers
+        return self.backend.result(headers["id"], headers["task"])
 
     def AsyncResult(self, id: str) -> Result[Any]:  # noqa: N802 (Celery's names)
         """The result of the task with this id."""

@@ -51,7 +51,7 @@ def _load_profiles(settings: Settings, main: str | None, names: list[str]) -> No
             source = profiles[name].load()
         else:
             raise UnknownDriver(
-                f"no settings profile {name!r} is installed{did_you_mean(name, profiles)} "
+                f"no settings profile {name!r} is installed{did_you_mean(name, profiles) or ';'} "
                 f"installed: {', '.join(sorted(profiles)) or 'none'}"
             )
         settings.load(sources.obj(source, label=f"settings profile {name}"))

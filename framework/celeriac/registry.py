@@ -99,7 +99,8 @@ class Registry:
         if found is None:
             installed = self.names(kind)
             raise UnknownDriver(
-                f"no {kind.name} {name!r} is installed{did_you_mean(name, installed)} installed: {', '.join(installed)}"
+                f"no {kind.name} {name!r} is installed{did_you_mean(name, installed) or ';'} "
+                f"installed: {', '.join(installed)}"
             )
         if len(found) > 1:
             raise DriverConflict(

@@ -14,8 +14,8 @@ from celeriac.specs.pool import Outcome, Request, Verdict
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
-    from celeriac.task import Task
     from celeriac.worker.inflight import Held, Inflight
+    from celeriac.worker.policy import Policies, Policy
     from celeriac.worker.revoked import Revoked
     from celeriac.worker.settlement import Settlement
 
@@ -26,7 +26,13 @@ class Admission:
     """Turns deliveries into requests. What may not run gets its outcome here and goes straight to settlement."""
 
     def __init__(
-        self, app: Celeriac, inflight: Inflight, settlement: Settlement, revoked: Revoked, capabilities: frozenset[str]
+        self,
+        app: Celeriac,
+        inflight: Inflight,
+        settlement: Settlement,
+        policies: Policies,
+        revoked: Revoked,
+        capabilities: frozenset[str],
     ) -> None:
         self._app = app
         self._inflight = inflight
@@ -34,6 +40,7 @@ class Admission:
         self._revoked = revoked
         self._capabilities = capabilities
         self._accept = app.codec.accepted(app.conf.accept_content)
+        self._policies = policies
         self._warned: set[str] = set()
 
     def admit(self, deliveries: list[Delivery]) -> list[Request]:
@@ -45,7 +52,9 @@ class Admission:
         later: list[tuple[int, Delivery, float]] = []
         for key, held in self._inflight.hold(deliveries):
             delivery = held.delivery
-            outcome = self._refuse(key, delivery)
+            message = delivery.message
+            policy, task_id = self._policies[message.task], message.id
+            outcome = self._refuse(key, delivery, policy, task_id)
             if outcome is not None:
                 refused.append(outcome)
                 continue
@@ -53,7 +62,7 @@ class Admission:
             if due is not None:
                 later.append((key, delivery, due))
                 continue
-            request = self._request(key, held, finished)
+            request = self._request(key, held, policy, finished.get(task_id) if finished else None)
             if held.early:
                 early.append(delivery)
             requests.append(request)
@@ -71,27 +80,26 @@ class Admission:
             self._settlement.done(refused)
         return requests
 
-    def _refuse(self, key: int, delivery: Delivery) -> Outcome | None:
+    def _refuse(self, key: int, delivery: Delivery, policy: Policy, task_id: str) -> Outcome | None:
         """The outcome of a message that does not run, or None for one that does."""
         app, message = self._app, delivery.message
         headers = message.headers
-        if message.content_type == UNREADABLE or not message.task or not message.id:
+        if message.content_type == UNREADABLE or not task_id or not message.task:
             return Outcome(key, Verdict.DEAD, reason="not a task message: it has no task name and id that can be read")
-        task = app.tasks.get(message.task)
-        if delivery.count > self._cap(task):
+        if delivery.count > policy.cap:
             reason = f"delivered {delivery.count - 1} times and never settled"
             return Outcome(key, Verdict.DEAD, reason=reason)
-        if task is None:
+        if policy.task is None:
             return Outcome(key, Verdict.DELAY, reason=f"unknown task {message.task!r}: no code here registers it")
         try:
             app.codec.check(len(message.body), message.content_type, self._accept)
         except DecodeError as error:
             return Outcome(key, Verdict.DELAY, reason=str(error))
-        if message.id in self._revoked:
-            return self._ended(key, message.id, "revoked")
+        if task_id in self._revoked:
+            return self._ended(key, task_id, "revoked")
         expires = headers.get("expires")
         if expires and self._moment(expires) <= app.clock.time():
-            return self._ended(key, message.id, "expired")
+            return self._ended(key, task_id, "expired")
         return None
 
     def _ended(self, key: int, task_id: str, why: str) -> Outcome:
@@ -106,13 +114,18 @@ class Admission:
         due = self._moment(eta)
         return due if due > self._app.clock.time() + 0.001 else None
 
-    def _request(self, key: int, held: Held, finished: dict[str, bytes]) -> Request:
+    def _request(self, key: int, held: Held, policy: Policy, finished: bytes | None) -> Request:
         delivery = held.delivery
         message = delivery.message
-        task = self._app.tasks[message.task]
-        held.early = self._early(task)
-        hard, soft = self._limits(task, message.headers.get("timelimit"))
-        request = Request(key, message, delivery.queue, delivery.count, hard, soft, finished.get(message.id))
+        held.early = policy.early
+        hard, soft = policy.time_limit, policy.soft_time_limit
+        asked = message.headers.get("timelimit")
+        if asked and isinstance(asked, (list, tuple)) and len(asked) == 2:
+            if isinstance(asked[0], (int, float)):
+                hard = self._enforceable(message.task, "time_limit", asked[0])
+            if isinstance(asked[1], (int, float)):
+                soft = self._enforceable(message.task, "soft_time_limit", asked[1])
+        request = Request(key, message, delivery.queue, delivery.count, hard, soft, finished)
         held.request = request
         return request
 
@@ -128,42 +141,17 @@ class Admission:
         records = self._app.backend.driver.fetch(suspects)
         return {id_: record.payload for id_, record in records.items() if record.state in states.READY_STATES}
 
-    def _cap(self, task: Task[..., Any] | None) -> int:
-        cap = task.max_deliveries if task is not None else None
-        return self._app.conf.task_max_deliveries if cap is None else cap
-
-    def _early(self, task: Task[..., Any]) -> bool:
-        """Whether to acknowledge before the run: the task's word before the setting, the preset before Celery's."""
-        conf = self._app.conf
-        for delivery, acks_late in ((task.delivery, task.acks_late), (None, conf.task_acks_late)):
-            if delivery is not None:
-                return delivery == "at_most_once"
-            if acks_late is not None:
-                return not acks_late
-        return conf.delivery == "at_most_once"
-
-    def _limits(self, task: Task[..., Any], timelimit: Any) -> tuple[float | None, float | None]:
-        conf = self._app.conf
-        asked_hard, asked_soft = (
-            timelimit if isinstance(timelimit, (list, tuple)) and len(timelimit) == 2 else (None, None)
-        )
-        hard = _first(asked_hard, task.time_limit, conf.task_time_limit)
-        soft = _first(asked_soft, task.soft_time_limit, conf.task_soft_time_limit)
-        if hard is not None and "time-limit" not in self._capabilities:
-            self._warn_once(task.name, "time_limit")
-            hard = None
-        if soft is not None and "soft-time-limit" not in self._capabilities:
-            self._warn_once(task.name, "soft_time_limit")
-            soft = None
-        return hard, soft
-
-    def _warn_once(self, name: str, limit: str) -> None:
-        """Limits of tasks and settings were refused at start; this one came with a message, which must still run."""
+    def _enforceable(self, name: str, limit: str, seconds: float) -> float | None:
+        """A limit that came with the message. Those of tasks and settings were refused at start; this message must
+        still run, so it runs without, and the log says so once."""
+        if _LIMITS[limit] in self._capabilities:
+            return seconds
         if name not in self._warned:
             self._warned.add(name)
             logger.warning(
                 "a caller set %s for %s, which this worker's pool cannot enforce; it runs without", limit, name
             )
+        return None
 
     def _moment(self, text: Any) -> float:
         try:
@@ -173,5 +161,4 @@ class Admission:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
+_LIMITS = {"time_limit": "time-limit", "soft_time_limit": "soft-time-limit"}

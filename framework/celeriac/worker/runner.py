@@ -25,28 +25,27 @@ from celeriac.errors import (
 from celeriac.failure import describe, format_traceback
 from celeriac.specs.backend import Record
 from celeriac.specs.pool import CANCEL_SOFT_TIME_LIMIT, CANCEL_TERMINATED, CANCEL_TIME_LIMIT, Outcome, Request, Verdict
-from celeriac.task import has_handlers
 from celeriac.worker.follow import after_failure, after_success, retried
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
-    from celeriac.task import Task
+    from celeriac.worker.policy import Policies, Policy
 
 
 class Call:
     """A request whose body has been decoded and fits its task."""
 
-    __slots__ = ("args", "context", "kwargs", "request", "started", "task", "watched")
+    __slots__ = ("args", "context", "kwargs", "policy", "request", "started", "task")
 
-    def __init__(self, request: Request, task: Task[..., Any], context: Context) -> None:
+    def __init__(self, request: Request, policy: Policy, context: Context) -> None:
+        assert policy.task is not None
         self.request = request
-        self.task = task
+        self.policy = policy
+        self.task = policy.task
         self.context = context
         self.args = context.args
         self.kwargs = context.kwargs
         self.started = 0.0
-        self.watched = False
-        """Whether the task's class has handlers."""
 
 
 class _Unrunnable(Exception):
@@ -56,10 +55,10 @@ class _Unrunnable(Exception):
 class TaskRunner:
     """`celeriac.specs.pool.Runner` over one app."""
 
-    def __init__(self, app: Celeriac, hostname: str) -> None:
+    def __init__(self, app: Celeriac, policies: Policies, hostname: str) -> None:
         self._app = app
+        self._policies = policies
         self._hostname = hostname
-        self._handlers: dict[str, bool] = {}
         self._local = threading.local()
         self._loops: list[asyncio.Runner] = []
 
@@ -115,11 +114,11 @@ class TaskRunner:
         """The outcome of a task that the pool had to end."""
         if isinstance(error, WorkerLost):
             return Outcome(request.key, Verdict.LOST, reason=str(error), detail=detail)
-        task = self._app.tasks.get(request.message.task)
+        policy = self._policies[request.message.task]
         context = Context(request.message.task, request.message.id, headers=request.message.headers)
-        if task is None:
+        if policy.task is None:
             return Outcome(request.key, Verdict.DEAD, reason=describe(error), detail=detail)
-        return self._failure(Call(request, task, context), error, detail)
+        return self._failure(Call(request, policy, context), error, detail)
 
     def process_started(self) -> None:
         """In a child: own connections, and the plugins' turn."""
@@ -147,9 +146,11 @@ class TaskRunner:
     def _open(self, request: Request) -> Call:
         message = request.message
         headers = message.headers
-        task = self._app.tasks.get(message.task)
+        name, task_id = message.task, message.id
+        policy = self._policies[name]
+        task = policy.task
         if task is None:
-            raise _Unrunnable(f"no task {message.task!r} is registered in the pool's process")
+            raise _Unrunnable(f"no task {name!r} is registered in the pool's process")
         body = self._app.codec.decode(message.body, message.content_type, headers.get("compression"))
         try:
             args, kwargs, embed = body
@@ -162,9 +163,9 @@ class TaskRunner:
         except TypeError as error:
             raise _Unrunnable(str(error)) from error
         context = Context(
-            message.task,
-            message.id,
-            list(args),
+            name,
+            task_id,
+            args if type(args) is list else list(args),
             kwargs,
             headers,
             called_directly=False,
@@ -174,7 +175,7 @@ class TaskRunner:
             hostname=self._hostname,
             message=message,
         )
-        return Call(request, task, context)
+        return Call(request, policy, context)
 
     def _unrunnable(self, request: Request, error: Exception) -> Outcome:
         reason = str(error) if isinstance(error, _Unrunnable) else describe(error)
@@ -182,18 +183,14 @@ class TaskRunner:
         return Outcome(request.key, Verdict.DELAY, reason=reason, detail=detail)
 
     def _before(self, call: Call) -> None:
-        task, hooks = call.task, self._app.hooks
-        watched = self._handlers.get(task.name)
-        if watched is None:
-            watched = self._handlers[task.name] = has_handlers(task)
-        call.watched = watched
-        if task.track_started or (task.track_started is None and self._app.conf.task_track_started):
+        hooks = self._app.hooks
+        if call.policy.track_started:
             meta = {"pid": os.getpid(), "hostname": self._hostname}
             self._app.store_state(call.context.id or "", states.STARTED, meta)
         if hooks.task_prerun:
             hooks.task_prerun(app=self._app, context=call.context, args=call.args, kwargs=call.kwargs)
-        if watched:
-            task.before_start(call.context.id or "", call.args, call.kwargs)
+        if call.policy.handlers:
+            call.task.before_start(call.context.id or "", call.args, call.kwargs)
 
     # ending
 
@@ -214,7 +211,7 @@ class TaskRunner:
             hooks.task_success(app=self._app, context=context, result=value)
         if hooks.task_postrun:
             hooks.task_postrun(app=self._app, context=context, state=states.SUCCESS, result=value)
-        if call.watched:
+        if call.policy.handlers:
             call.task.on_success(value, context.id or "", call.args, call.kwargs)
             call.task.after_return(states.SUCCESS, value, context.id or "", call.args, call.kwargs, None)
 
@@ -249,7 +246,7 @@ class TaskRunner:
         countdown = max((publication.due or 0) - app.clock.time(), 0)
         if app.hooks.task_retry:
             app.hooks.task_retry(app=app, context=context, error=control.exc, countdown=countdown)
-        if call.watched:
+        if call.policy.handlers:
             call.task.on_retry(error, context.id or "", call.args, call.kwargs, traceback)
         state = None if self._ignores(call) else states.RETRY
         reason = f"retry in {countdown:.3g}s: {describe(error)}" if control.exc else f"retry in {countdown:.3g}s"
@@ -265,12 +262,10 @@ class TaskRunner:
                 app.hooks.task_failure(app=app, context=context, error=error, traceback=traceback)
             if app.hooks.task_postrun:
                 app.hooks.task_postrun(app=app, context=context, state=state, result=error)
-            if call.watched:
+            if call.policy.handlers:
                 call.task.on_failure(error, context.id or "", call.args, call.kwargs, traceback)
                 call.task.after_return(state, error, context.id or "", call.args, call.kwargs, traceback)
-        keeps = call.task.store_errors_even_if_ignored
-        keeps = app.conf.task_store_errors_even_if_ignored if keeps is None else keeps
-        stored = None if self._ignores(call) and not keeps else state
+        stored = None if self._ignores(call) and not call.policy.keeps_errors else state
         publications = after_failure(app, context, error, traceback) if context.embed else []
         expected = isinstance(error, call.task.throws) if call.task.throws else False
         runtime = time.perf_counter() - call.started if call.started else 0.0

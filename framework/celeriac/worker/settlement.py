@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from celeriac.message import Delivery, Publication
     from celeriac.worker.inflight import Held, Inflight
     from celeriac.worker.pace import Pace
+    from celeriac.worker.policy import Policies
 
 logger = logging.getLogger("celeriac.worker")
 task_logger = logging.getLogger("celeriac.worker.task")
@@ -38,8 +39,9 @@ JOIN_LEASE = 10.0
 class Settlement:
     """Owns the way from an outcome to the acknowledgement."""
 
-    def __init__(self, app: Celeriac, inflight: Inflight, pace: Pace) -> None:
+    def __init__(self, app: Celeriac, inflight: Inflight, policies: Policies, pace: Pace) -> None:
         self._app = app
+        self._policies = policies
         self._inflight = inflight
         self._pace = pace
         self._waiting: list[Outcome] = []
@@ -131,16 +133,10 @@ class Settlement:
 
     def _is_last(self, outcome: Outcome, item: Held) -> bool:
         """Whether this delivery was the last that the message gets."""
-        task = self._app.tasks.get(item.delivery.message.task)
-        cap = task.max_deliveries if task is not None else None
-        if cap is None:
-            cap = self._app.conf.task_max_deliveries
-        if outcome.verdict == Verdict.LOST:
-            again = task.reject_on_worker_lost if task is not None else None
-            again = self._app.conf.task_reject_on_worker_lost if again is None else again
-            if again is False or item.early:
-                return True
-        return item.delivery.count >= cap
+        policy = self._policies[item.delivery.message.task]
+        if outcome.verdict == Verdict.LOST and (item.early or not policy.requeue_lost):
+            return True
+        return item.delivery.count >= policy.cap
 
     def _bury(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
         """A dead letter with its evidence; who waits for the task learns that it failed."""

@@ -21,6 +21,7 @@ from celeriac.worker.inflight import Inflight
 from celeriac.worker.keeper import Keeper
 from celeriac.worker.limits import check_limits
 from celeriac.worker.pace import Pace
+from celeriac.worker.policy import Policies
 from celeriac.worker.revoked import Revoked
 from celeriac.worker.runner import TaskRunner
 from celeriac.worker.settlement import Settlement
@@ -64,7 +65,8 @@ class Worker:
         self.grace: float = conf.worker_shutdown_timeout if grace is None else grace
         self.inflight = Inflight()
         self.pace = Pace(conf.worker_prefetch_multiplier)
-        self.settlement = Settlement(app, self.inflight, self.pace)
+        self._policies = Policies(app)
+        self.settlement = Settlement(app, self.inflight, self._policies, self.pace)
         self.revoked = Revoked()
         self.pool: Pool = make_pool(app, self.pool_name, self.concurrency)
         self.started = time.monotonic()
@@ -92,11 +94,13 @@ class Worker:
         if app.hooks.worker_init:
             app.hooks.worker_init(app=app, hostname=self.hostname)
         # Children are made before there is a connection or a thread that they could inherit.
-        runner = TaskRunner(app, self.hostname)
+        runner = TaskRunner(app, self._policies, self.hostname)
         self.pool.start(runner, self.settlement.done)
         previous = self._take_signals() if signals else {}
         try:
-            self._admission = Admission(app, self.inflight, self.settlement, self.revoked, self.pool.capabilities)
+            self._admission = Admission(
+                app, self.inflight, self.settlement, self._policies, self.revoked, self.pool.capabilities
+            )
             self._keeper.start()
             self._consume()
             self._finish()

@@ -70,7 +70,7 @@ WORKER = (
     Setting(
         "worker_log_level",
         WORD,
-        "info",
+        "warning",
         "The least level that is logged.",
         celery=False,
         choices=("debug", "info", "warning", "error", "critical"),
