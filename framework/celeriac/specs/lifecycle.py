@@ -139,4 +139,4 @@ def celeriac_beat_fired(app: Celeriac, firing: Firing) -> None:
 
 @hookspec
 def celeriac_cli_commands() -> list[click.Command]:  # type: ignore[empty-body]
-    """Extra commands of ``celeriac``. Asked only when the command that was typed is not a built-in one, or for help."""
+    """Extra commands of ``celeriac``. Asked only when the command that was typed is not a built-in one."""
