@@ -391,6 +391,12 @@ class Celeriac:
             results.extend(map(self.result_of, batch))
         return results
 
+    def replay(self, ids: Sequence[str]) -> int:
+        """Publish dead letters (by `DeadLetter.id`) to their queues again, and return how many there were."""
+        # The failure that the burial stored is final: it would hide the result of the new run.
+        self.backend.driver.forget([letter.message.id for letter in self.transport.find_dead(ids)])
+        return self.transport.replay(ids)
+
     def signature(
         self,
         task: str,

@@ -44,7 +44,9 @@ def prepared(app: Celeriac, **options: Any) -> Beat:
 
 
 def test_an_interval_fires_at_its_instants_and_names_its_entry(clock: ManualClock) -> None:
-    app = make(clock, "interval", beat_schedule={"tick": {"task": "t", "schedule": 10, "args": [1], "kwargs": {"a": 2}}})
+    app = make(
+        clock, "interval", beat_schedule={"tick": {"task": "t", "schedule": 10, "args": [1], "kwargs": {"a": 2}}}
+    )
     beat = prepared(app)
 
     run_until(beat, clock, 35)

@@ -74,7 +74,7 @@ def replay(session: Session, /, ids: tuple[str, ...], every: bool, as_json: bool
     """Publish dead letters to their queues again."""
     transport = _transport(session)
     chosen = _chosen(transport, ids, every)
-    done = sum(transport.replay(chosen[at : at + CHUNK]) for at in range(0, len(chosen), CHUNK))
+    done = sum(session.client.replay(chosen[at : at + CHUNK]) for at in range(0, len(chosen), CHUNK))
     _report("replayed", done, as_json)
 
 

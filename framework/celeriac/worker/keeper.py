@@ -74,11 +74,12 @@ class Keeper:
     def _hear(self) -> None:
         """Wait for remote control, for as long as nothing else is due."""
         patience = 0.05 if self._worker.stopping or len(self._worker.inflight) > self._worker.pool.width else 1.0
-        if not self._worker.app.conf.worker_enable_remote_control:
+        app = self._worker.app
+        if not app.conf.worker_enable_remote_control or not app.transport.supports("fan-out"):
             self._stopping.wait(patience)
             return
         if self._subscription is None:
-            self._subscription = self._worker.app.transport.subscribe([TOPIC])
+            self._subscription = app.transport.subscribe([TOPIC])
         for _, payload in self._subscription.receive(patience):
             self._panel.handle(payload)
 

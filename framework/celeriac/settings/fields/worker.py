@@ -64,7 +64,12 @@ WORKER = (
         old=("CELERY_ENABLE_REMOTE_CONTROL",),
     ),
     Setting(
-        "worker_hostname", TEXT, None, "The worker's name. None: `celeriac@` and the host's.", optional=True, celery=False
+        "worker_hostname",
+        TEXT,
+        None,
+        "The worker's name. None: `celeriac@` and the host's.",
+        optional=True,
+        celery=False,
     ),
     Setting("worker_logger", TEXT, "text", "The logger: `text` or `json`, or another that is installed.", celery=False),
     Setting(
