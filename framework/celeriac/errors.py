@@ -20,6 +20,7 @@
     │   └── TransportCorrupt          the store's own files are damaged
     ├── BackendError
     │   └── BackendDown               the result store cannot be reached  (also ConnectionError)
+    ├── SchedulerError                the memory of a scheduler cannot be read or written
     ├── ResultTimeout                 `get(timeout=…)` ran out             (also TimeoutError)
     ├── TaskError                     how a task ended, as seen by who waits for it
     │   ├── TaskFailed                raised for an exception class that cannot be rebuilt here
@@ -124,6 +125,10 @@ class BackendError(CeleriacError):
 
 class BackendDown(BackendError, ConnectionError):
     """The result store cannot be reached."""
+
+
+class SchedulerError(CeleriacError):
+    """The memory of a scheduler cannot be read or written."""
 
 
 class ResultTimeout(CeleriacError, TimeoutError):

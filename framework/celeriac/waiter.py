@@ -50,7 +50,6 @@ class Waiter:
         for future in futures:
             _in_loop(future, future.cancel)
         if thread is not None:
-            # A nudge only reaches a wait that has begun; repeat it until the thread is gone.
             while thread.is_alive():
                 self._driver.nudge()
                 thread.join(0.01)
@@ -70,9 +69,9 @@ class Waiter:
                 if self._stopped or not ids:
                     self._thread = None
                     return
-            # The bound covers a nudge that came between the list and the wait.
+            # The bound is for a nudge that came between the list and the wait and woke another thread instead.
             try:
-                ready = self._driver.wait(ids, 0.25)
+                ready = self._driver.wait(ids, 1.0)
             except Exception as error:
                 self._fail(error)
                 continue

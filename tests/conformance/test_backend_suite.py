@@ -167,6 +167,11 @@ FAULTS = {
         def wait(self, ids, timeout):
             return super().wait(ids, 0) or self.fetch(ids) or super().wait(ids, timeout)
     """,
+    "test_a_nudge_that_meets_nobody_ends_the_next_wait": """
+        def nudge(self):
+            if self._waiters:
+                super().nudge()
+    """,
     "test_nudge_ends_every_wait": """
         def nudge(self):
             pass

@@ -54,7 +54,7 @@ class ResultBackend(Driver):
 
     @abstractmethod
     def store(self, batch: Sequence[Record]) -> None:
-        """Store all of the batch in one step, in its order. A record in a ready state (`states.READY_STATES`) is final:
+        """Store the batch, in its order; each record in one step, and where the system can, the whole batch. A record in a ready state (`states.READY_STATES`) is final:
         a later one for the same id is passed over, unless the ready one has been forgotten or has expired."""
 
     @abstractmethod
@@ -64,11 +64,13 @@ class ResultBackend(Driver):
     @abstractmethod
     def wait(self, ids: Sequence[str], timeout: float | None) -> dict[str, Record]:
         """Block until at least one of the ids is in a ready state, the time is up (None: for ever, 0: do not wait) or
-        `nudge` is called, and return those that are ready (for the last two perhaps none)."""
+        `nudge` is called, and return those that are ready (for the last two perhaps none). The timeout is in real time,
+        whatever the clock."""
 
     @abstractmethod
     def nudge(self) -> None:
-        """Make every `wait` of this object that is blocked now return early. Safe from any thread."""
+        """Make every `wait` of this object that is blocked now return early, or the next one if none is. Safe from any
+        thread."""
 
     @abstractmethod
     def forget(self, ids: Sequence[str]) -> None:
@@ -76,7 +78,8 @@ class ResultBackend(Driver):
 
     @abstractmethod
     def sweep(self) -> int:
-        """Delete what has expired, joins included, and return how many records went. The worker calls it at times."""
+        """Delete what has expired, joins included, and return how many records went (joins are not counted). The
+        worker calls it at times."""
 
     # joins: the completion record of a group with a body (a chord)
 

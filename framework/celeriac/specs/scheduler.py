@@ -17,7 +17,10 @@ CAPABILITIES: Mapping[str, str] = {
 
 
 class Schedule(Protocol):
-    """A rule in time. The kernel's `celeriac.schedules` has `crontab` and `every`."""
+    """A rule in time. The kernel's `celeriac.schedules` has `crontab` and `every`.
+
+    Two rules have the same `repr` exactly when they are the same rule: a durable scheduler knows a change by it.
+    """
 
     def next_after(self, instant: float) -> float | None:
         """The first due instant strictly after `instant`, both Unix seconds, or None when there is none."""
@@ -64,7 +67,7 @@ class SchedulerOptions:
 
 
 class Scheduler(Driver):
-    """Safe in threads. An entry that is new fires first at ``schedule.next_after(the time it was set)``."""
+    """Safe in threads. Methods raise SchedulerError when the memory behind them fails. An entry that is new fires first at ``schedule.next_after(the time it was set)``."""
 
     def __init__(self, options: SchedulerOptions) -> None:
         self.options = options
@@ -80,11 +83,13 @@ class Scheduler(Driver):
 
     @abstractmethod
     def due(self) -> list[Firing]:
-        """What is due now and not done, oldest first. Changes nothing."""
+        """What is due now and not done, oldest first. One that declares "processes" claims what it returns for a while,
+        and leaves out what another has claimed."""
 
     @abstractmethod
     def next_due(self) -> float | None:
-        """The earliest instant at which something is or becomes due, or None when there is nothing."""
+        """The earliest instant at which something is or becomes due here, or None when there is nothing. For what
+        another scheduler has claimed, that is the end of its claim."""
 
     @abstractmethod
     def done(self, firing: Firing) -> None:

@@ -70,7 +70,10 @@ class Watch:
                 return
 
     def wake_all(self) -> None:
-        """Make every wait that blocks now return."""
+        """Make every wait that blocks now return, or the next one when there is none."""
+        if not self._asleep:
+            self._wakes.append(None)
+            return
         with suppress(IndexError):
             while True:
                 self._board.call(self._asleep.popleft())

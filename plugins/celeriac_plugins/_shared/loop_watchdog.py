@@ -50,7 +50,7 @@ class LoopWatchdog:
         self._answered = True
 
     def _warn(self) -> None:
-        frame = sys._current_frames().get(self._loop_thread.ident or 0)
+        frame = sys._current_frames().get(self._loop_thread.ident or 0)  # noqa: SLF001 (public by documentation)
         stack = "".join(traceback.format_stack(frame)) if frame else "(its thread has ended)"
         self._log.warning(
             "the event loop has been blocked for more than %g s, so no other task goes on; it is here:\n%s",

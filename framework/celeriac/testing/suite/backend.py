@@ -327,6 +327,12 @@ class BackendSuite:
         assert waiter.result() == {"a": _record("a", SUCCESS)}
         backend.close()
 
+    def test_a_nudge_that_meets_nobody_ends_the_next_wait(self, place: str) -> None:
+        backend = self.make(place)
+        backend.nudge()
+        assert _Background(backend.wait, ["nobody"], None).result() == {}
+        backend.close()
+
     def test_nudge_ends_every_wait(self, place: str) -> None:
         backend = self.make(place)
         backend.nudge()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,20 +29,29 @@ class PoolClauses:
     @pytest.fixture
     def stage(self, tmp_path: Path) -> Iterator[Staged]:
         """A call that makes and starts a pool with the options given; all are stopped in the end."""
-        stages: list[Stage] = []
-
-        def build(**options: Any) -> Stage:
-            folder = tmp_path / f"stage-{len(stages)}"
-            folder.mkdir()
-            stages.append(Stage(self.make(**options), folder))
-            return stages[-1]
-
-        yield build
-        for each in stages:
-            each.close()
+        with staging(self.make, tmp_path) as stage:
+            yield stage
 
     def needs(self, *capabilities: str) -> None:
         """Skip the clause unless the driver declares these."""
         for capability in capabilities:
             if not self.driver.supports(capability):
                 pytest.skip(f"{self.driver.__name__} does not declare {capability!r}")
+
+
+@contextmanager
+def staging(make: Callable[..., Pool], folder: Path) -> Iterator[Staged]:
+    """A call that starts what `make` makes on a stage of its own; all stages are closed in the end."""
+    stages: list[Stage] = []
+
+    def build(**options: Any) -> Stage:
+        place = folder / f"stage-{len(stages)}"
+        place.mkdir()
+        stages.append(Stage(make(**options), place))
+        return stages[-1]
+
+    try:
+        yield build
+    finally:
+        for each in stages:
+            each.close()

@@ -1,0 +1,109 @@
+"""Results in one SQLite file, which may be the file of the queue: durable, for all processes of one machine.
+
+Who waits is woken by a bell beside the file (`_shared.board`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from celeriac.errors import BackendDown, BackendError
+from celeriac.specs.backend import BackendOptions, Record, ResultBackend
+from celeriac.states import READY_STATES
+from celeriac_plugins._shared.board import RESULTS, Board
+from celeriac_plugins._shared.board_watch import Watch
+from celeriac_plugins._shared.sqlite import Faces, Store
+from celeriac_plugins._shared.sqlite_place import Place
+
+from . import _sqlite_tables as sql
+from ._sqlite_joins import Joins
+
+
+class SqliteBackend(ResultBackend):
+    """``sqlite:///srv/shop/queue.db``; see `_shared.sqlite_place.Place` for the URL and its options."""
+
+    capabilities = frozenset({"durable", "processes", "push", "join"})
+
+    def __init__(self, options: BackendOptions) -> None:
+        super().__init__(options)
+        place = Place.parse("result backend 'sqlite'", options.url, options.extra)
+        self._now = options.clock.time
+        self._store = Store(place, sql.TABLES, Faces(BackendDown, BackendError))
+        self._board = Board(place.path)
+        self._watch = Watch(self._board, RESULTS)
+        self._joins = Joins(self._store, options.clock, options.expires)
+
+    # results
+
+    def store(self, batch: Sequence[Record]) -> None:
+        now = self._now()
+        end = None if self.options.expires is None else now + self.options.expires
+        rows = [
+            (record.id, record.state, int(record.state in READY_STATES), end, record.payload, now) for record in batch
+        ]
+        if len(rows) == 1:
+            self._store.write(sql.STORE, rows[0])
+        elif rows:
+            self._store.transaction(lambda connection: connection.executemany(sql.STORE, rows))
+        self._board.ring(RESULTS, (row[0] for row in rows if row[2]))
+
+    def fetch(self, ids: Sequence[str]) -> dict[str, Record]:
+        return self._fetch(ids, ready=0)
+
+    def _fetch(self, ids: Sequence[str], ready: int) -> dict[str, Record]:
+        if len(ids) == 1:
+            rows = self._store.read(sql.FETCH_ONE, (self._now(), ready, ids[0]))
+        elif ids:
+            rows = self._store.read(sql.FETCH, (self._now(), ready, json.dumps(list(ids))))
+        else:
+            rows = []
+        return {row[0]: Record(*row) for row in rows}
+
+    def forget(self, ids: Sequence[str]) -> None:
+        if ids:
+            self._store.write(sql.FORGET, (json.dumps(list(ids)),))
+
+    def sweep(self) -> int:
+        gone, some = 0, sql.SOME
+        while some == sql.SOME:
+            some = len(self._store.write(sql.SWEEP, (self._now(),)))
+            gone += some
+        self._joins.sweep()
+        return gone
+
+    # waiting
+
+    def wait(self, ids: Sequence[str], timeout: float | None) -> dict[str, Record]:
+        if timeout is not None and timeout <= 0:
+            return self._fetch(ids, ready=1)
+        return self._watch.wait(ids, partial(self._look, ids), timeout)
+
+    def _look(self, ids: Sequence[str]) -> tuple[dict[str, Record], float]:
+        return self._fetch(ids, ready=1), math.inf
+
+    def nudge(self) -> None:
+        self._watch.wake_all()
+
+    # joins
+
+    def join_open(self, group: str, size: int, body: bytes) -> None:
+        self._joins.open(group, size, body)
+
+    def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
+        return self._joins.arrive(group, members, lease)
+
+    def join_close(self, group: str) -> None:
+        self._joins.close(group)
+
+    def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
+        return self._joins.orphans(lease)
+
+    # life
+
+    def close(self) -> None:
+        self._watch.close()
+        self._store.close()
+        self._board.close()
