@@ -127,6 +127,11 @@ class Celeriac:
         """The result store, for this process."""
         return self._part("backend", self._make_backend)  # type: ignore[no-any-return]
 
+    def _find_result_type(self) -> type[Result[Any]]:
+        from celeriac.result import AsyncResult
+
+        return AsyncResult
+
     def _make_hooks(self) -> Hooks:
         from celeriac.hooks import Hooks
 
@@ -415,7 +420,8 @@ class Celeriac:
     def result_of(self, publication: Publication) -> Result[Any]:
         """The result of a message that was published."""
         headers = publication.message.headers
-        return self.backend.result(headers["id"], headers["task"])
+        make = self._parts.get("result") or self._part("result", self._find_result_type)
+        return make(headers["id"], self, task=headers["task"])  # type: ignore[no-any-return]
 
     def AsyncResult(self, id: str) -> Result[Any]:  # noqa: N802 (Celery's names)
         """The result of the task with this id."""

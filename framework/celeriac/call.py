@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from celeriac.context import current
-from celeriac.errors import ConfigurationError, TransportDown
+from celeriac.errors import ConfigurationError, TransportDown, UnsupportedCapability
 from celeriac.ids import new_id
 from celeriac.message import Message, Publication
 
@@ -222,6 +222,8 @@ class Caller:
         """
         app = self._app
         self.check_queues(batch)
+        if not app.transport.supports("delay") and any(publication.due is not None for publication in batch):
+            raise UnsupportedCapability("this transport cannot delay messages: no countdown, eta or retry with a delay")
         if app.hooks.before_publish:
             app.hooks.before_publish(app=app, batch=batch)
         deadline = time.monotonic() + (app.conf.task_publish_timeout if timeout is None else timeout)

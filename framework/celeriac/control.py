@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from celeriac.errors import UnsupportedCapability
 from celeriac.ids import new_id
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ class Control:
 
         With `reply`, wait up to `timeout` seconds for answers, or until there are `limit` of them (by default as many
         as destinations), and return them as ``{hostname: answer}`` each.
+
+        Raises:
+            UnsupportedCapability: the transport has no fan-out.
         """
+        if not self._app.transport.supports("fan-out"):
+            raise UnsupportedCapability("the transport has no fan-out, so workers cannot be reached by remote control")
         ticket = new_id()
         topic = f"{REPLY_TOPIC}.{ticket}"
         subscription = self._app.transport.subscribe([topic]) if reply else None

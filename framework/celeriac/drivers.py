@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celeriac.kinds import BACKEND, LOGGER, POOL, SCHEDULER, TRANSPORT
@@ -27,8 +28,12 @@ def broker_url(app: Celeriac) -> str:
 
 
 def embedded_url(app: Celeriac) -> str:
-    """An SQLite file in the project's folder, named after the app."""
-    return f"sqlite://{app.origin_folder}/{app.main or 'app'}.celeriac.db"
+    """An SQLite file in the project's folder, named after the app. An installed package is nobody's project: for an app
+    in one, it is the current folder."""
+    folder = app.origin_folder
+    if {"site-packages", "dist-packages"} & set(folder.parts):
+        folder = Path.cwd()
+    return f"sqlite://{folder}/{app.main or 'app'}.celeriac.db"
 
 
 def backend_url(app: Celeriac) -> str:

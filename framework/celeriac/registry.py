@@ -148,7 +148,7 @@ def _load_entry_point(kind: Kind, entry_point: EntryPoint) -> Any:
     try:
         return entry_point.load()
     except ModuleNotFoundError as error:
-        if error.name and entry_point.module.startswith(error.name):
+        if error.name and error.name.partition(".")[0] == entry_point.module.partition(".")[0]:
             raise DriverInvalid(
                 f"{kind.name} {entry_point.name!r} of {_distribution_name(entry_point)} points at "
                 f"{entry_point.value!r}, which is not there; reinstall it"

@@ -40,10 +40,6 @@ class ResultStore:
         self._serializer = app.codec.serializer(conf.result_serializer)
         self._waiter: Waiter | None = None
 
-    def result(self, task_id: str, task: str | None = None) -> AsyncResult[Any]:
-        """The result of a task, nothing of it looked up yet."""
-        return AsyncResult(task_id, self._app, task=task)
-
     def encode(self, task_id: str, state: str, result: Any, traceback: str | None = None) -> bytes:
         """The document of a task's state.
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from celeriac import Celeriac, chain, chord, group, signature
-from celeriac.errors import ChordError, ConfigurationError, ResultTimeout
+from celeriac.errors import ChordError, ConfigurationError, TaskFailed, TaskRevoked
 from celeriac.testing import WorkerInTest
 
 
@@ -47,8 +47,8 @@ def test_a_failed_step_ends_the_chain_and_calls_its_errback(app: Celeriac, worke
         result.parent.get(timeout=5)
     worker.drain()
     assert app.ran == ["fail", ("note", (result.parent.id, "errback"), {})]  # type: ignore[attr-defined]
-    with pytest.raises(ResultTimeout):
-        result.get(timeout=0)
+    with pytest.raises(ValueError, match="no"):
+        result.get(timeout=5)
 
 
 def test_callbacks_get_the_result(app: Celeriac, worker: WorkerInTest) -> None:
@@ -223,3 +223,39 @@ def test_an_errback_that_takes_request_error_and_traceback_is_called_in_place(
     worker.drain()
 
     assert seen == [(result.id, "odd", True)]
+
+
+def test_a_chord_hears_of_a_member_whose_chain_fails_on_the_way(app: Celeriac, worker: WorkerInTest) -> None:
+    add, fail, total = app.tasks["add"], app.tasks["fail"], app.tasks["total"]
+
+    result = chord([add.s(1, 1), fail.si("early") | add.s(1) | add.s(2)], total.s()).delay()
+
+    with pytest.raises(ChordError, match="ValueError: early"):
+        result.get(timeout=5)
+
+
+def test_a_chord_hears_of_members_that_are_revoked_expired_or_dead(app: Celeriac, worker: WorkerInTest) -> None:
+    add, total = app.tasks["add"], app.tasks["total"]
+    expired = chord([add.s(1, 1), add.s(2, 2).set(countdown=10, expires=5)], total.s()).delay()
+    dead = chord([add.s(1, 1), app.signature("unknown")], total.s()).delay()
+    after_it = (app.signature("unknown") | add.s(1)).delay()
+
+    worker.advance(11)
+
+    with pytest.raises(ChordError, match="expired"):
+        expired.get(timeout=5)
+    with pytest.raises(ChordError, match="unknown task"):
+        dead.get(timeout=5)
+    with pytest.raises(TaskFailed, match="unknown task"):
+        after_it.get(timeout=5)
+
+
+def test_later_steps_of_a_revoked_chain_are_revoked_too(app: Celeriac, worker: WorkerInTest) -> None:
+    add, total = app.tasks["add"], app.tasks["total"]
+
+    whole = add.s(1, 1).set(countdown=10, expires=5) | group(add.s(1), add.s(2)) | total.s() | add.s(3)
+    result = whole.delay()
+    worker.advance(11)
+
+    with pytest.raises(TaskRevoked, match="expired"):
+        result.get(timeout=5)

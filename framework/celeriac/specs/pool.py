@@ -18,6 +18,7 @@ CAPABILITIES: Mapping[str, str] = {
     "parallel": "more than one task runs at a time",
     "time-limit": "the hard time limit ends any task",
     "soft-time-limit": "the soft time limit raises SoftTimeLimitExceeded in a task",
+    "await-limits": "both time limits end a coroutine task, at the await where it stands",
     "async": "coroutine tasks share one event loop, many at a time",
     "terminate": "a running task can be ended by id",
     "resize": "grow and shrink work while tasks run",
@@ -128,9 +129,10 @@ class PoolOptions:
 class Pool(Driver):
     """Runs requests and reports their outcomes.
 
-    The kernel calls `start` before it opens any connection and before it starts any thread. `submit` takes what the
-    pool has room for: the kernel never exceeds `capacity` requests in the pool, and expects every one of them to be
-    answered by exactly one outcome.
+    The kernel calls `start` in the main thread, before it opens any connection and before it starts any thread. It
+    submits as many requests as ``width * depth`` asks for, read anew for each claim; a pool queues whatever it is
+    handed, and answers each request with exactly one outcome. Methods are called from threads, not from signal
+    handlers, but for a second `stop`.
 
     A complete driver stands in ``celeriac_plugins/pools/solo.py``; ``docs/first-plugin.md`` builds one.
     """

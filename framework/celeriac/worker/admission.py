@@ -11,6 +11,7 @@ from celeriac.call import AGAIN
 from celeriac.errors import DecodeError, TaskRevoked
 from celeriac.message import UNREADABLE, Delivery
 from celeriac.specs.pool import Outcome, Request, Verdict
+from celeriac.worker.limits import enforces
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -122,9 +123,9 @@ class Admission:
         asked = message.headers.get("timelimit")
         if asked and isinstance(asked, (list, tuple)) and len(asked) == 2:
             if isinstance(asked[0], (int, float)):
-                hard = self._enforceable(message.task, "time_limit", asked[0])
+                hard = self._enforceable(message.task, "time_limit", asked[0], policy)
             if isinstance(asked[1], (int, float)):
-                soft = self._enforceable(message.task, "soft_time_limit", asked[1])
+                soft = self._enforceable(message.task, "soft_time_limit", asked[1], policy)
         request = Request(key, message, delivery.queue, delivery.count, hard, soft, finished)
         held.request = request
         return request
@@ -141,10 +142,10 @@ class Admission:
         records = self._app.backend.driver.fetch(suspects)
         return {id_: record.payload for id_, record in records.items() if record.state in states.READY_STATES}
 
-    def _enforceable(self, name: str, limit: str, seconds: float) -> float | None:
+    def _enforceable(self, name: str, limit: str, seconds: float, policy: Policy) -> float | None:
         """A limit that came with the message. Those of tasks and settings were refused at start; this message must
         still run, so it runs without, and the log says so once."""
-        if _LIMITS[limit] in self._capabilities:
+        if enforces(self._capabilities, limit, policy.task):
             return seconds
         if name not in self._warned:
             self._warned.add(name)
@@ -159,6 +160,3 @@ class Admission:
         except (TypeError, ValueError):
             return 0.0
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-_LIMITS = {"time_limit": "time-limit", "soft_time_limit": "soft-time-limit"}

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celeriac.errors import UnsupportedCapability
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.specs.pool import Pool
+    from celeriac.task import Task
 
-_LIMITS = {"time_limit": "time-limit", "soft_time_limit": "soft-time-limit"}
+LIMITS = {"time_limit": "time-limit", "soft_time_limit": "soft-time-limit"}
+
+
+def enforces(capabilities: frozenset[str], limit: str, task: Task[..., Any] | None) -> bool:
+    """Whether a pool with these capabilities ends this task at its ``time_limit`` or ``soft_time_limit``."""
+    if LIMITS[limit] in capabilities:
+        return True
+    return "await-limits" in capabilities and task is not None and task.is_async
 
 
 def check_limits(app: Celeriac, pool_name: str, pool: Pool) -> None:
@@ -19,11 +27,15 @@ def check_limits(app: Celeriac, pool_name: str, pool: Pool) -> None:
     Raises:
         UnsupportedCapability: naming the task or setting, and what to do.
     """
-    for limit, capability in _LIMITS.items():
+    for limit, capability in LIMITS.items():
         if pool.supports(capability):
             continue
-        owners = [f"the setting task_{limit}"] if app.conf[f"task_{limit}"] is not None else []
-        owners += [f"task {name}" for name, task in sorted(app.tasks.items()) if getattr(task, limit) is not None]
+        everywhere = app.conf[f"task_{limit}"] is not None
+        unmet = [
+            (name, task) for name, task in sorted(app.tasks.items()) if not enforces(pool.capabilities, limit, task)
+        ]
+        owners = [f"the setting task_{limit}"] if everywhere and unmet else []
+        owners += [f"task {name}" for name, task in unmet if getattr(task, limit) is not None]
         if owners:
             raise UnsupportedCapability(
                 f"pool {pool_name!r} cannot enforce {limit}, which {', '.join(owners[:3])}"

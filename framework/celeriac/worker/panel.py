@@ -108,10 +108,14 @@ class Panel:
         self._worker.stop()
 
     def do_pool_grow(self, n: int = 1, **_: Any) -> dict[str, str]:
+        if not self._worker.pool.supports("resize"):
+            return {"error": f"pool {self._worker.pool_name!r} cannot be resized"}
         self._worker.pool.grow(n)
         return {"ok": "pool will grow"}
 
     def do_pool_shrink(self, n: int = 1, **_: Any) -> dict[str, str]:
+        if not self._worker.pool.supports("resize"):
+            return {"error": f"pool {self._worker.pool_name!r} cannot be resized"}
         self._worker.pool.shrink(n)
         return {"ok": "pool will shrink"}
 

@@ -60,7 +60,7 @@ class TaskRunner:
         self._policies = policies
         self._hostname = hostname
         self._local = threading.local()
-        self._loops: list[asyncio.Runner] = []
+        self._loops: dict[threading.Thread, asyncio.Runner] = {}
 
     # the contract
 
@@ -82,6 +82,8 @@ class TaskRunner:
                 value = self._loop().run(value, context=copy_context())
             return self._success(call, value)
         except BaseException as error:
+            if call.task.is_async:
+                self._drop_interrupted_loop()
             return self._ended(call, error)
         finally:
             current.reset(token)
@@ -122,7 +124,7 @@ class TaskRunner:
 
     def process_started(self) -> None:
         """In a child: own connections, and the plugins' turn."""
-        self._loops = []
+        self._loops = {}
         self._app.after_fork()
         if self._app.hooks.worker_process_init:
             self._app.hooks.worker_process_init(app=self._app)
@@ -136,8 +138,8 @@ class TaskRunner:
 
     def close(self) -> None:
         """Close the event loops of threads that ran coroutine tasks, but for one in which a task is stuck."""
-        while self._loops:
-            loop = self._loops.pop()
+        for thread in list(self._loops):
+            loop = self._loops.pop(thread)
             if not loop.get_loop().is_running():
                 loop.close()
 
@@ -303,12 +305,23 @@ class TaskRunner:
         embed = call.context.embed
         return call.context.headers.get("group") if embed and embed.get("chord") else None
 
+    def _drop_interrupted_loop(self) -> None:
+        """A soft limit that hits the loop while it waits leaves the task in it unfinished: it must not go on inside the
+        next one."""
+        runner: asyncio.Runner | None = getattr(self._local, "loop", None)
+        if runner is not None and asyncio.all_tasks(runner.get_loop()):
+            self._local.loop = None
+            self._loops.pop(threading.current_thread(), None)
+            runner.close()
+
     def _loop(self) -> asyncio.Runner:
         """This thread's event loop, for coroutine tasks in pools that have none."""
         runner: asyncio.Runner | None = getattr(self._local, "loop", None)
         if runner is None or self._local.pid != os.getpid():
+            for thread in [thread for thread in list(self._loops) if not thread.is_alive()]:
+                self._loops.pop(thread).close()
             runner = self._local.loop = asyncio.Runner()
-            self._loops.append(runner)
+            self._loops[threading.current_thread()] = runner
             self._local.pid = os.getpid()
         return runner
 

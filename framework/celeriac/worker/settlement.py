@@ -18,13 +18,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celeriac import states
-from celeriac.errors import BackendError, TaskError, TaskFailed, TransportError, WorkerLost
+from celeriac.canvas.left_behind import left_behind
+from celeriac.errors import BackendError, CeleriacError, TaskError, TaskFailed, TransportError, WorkerLost
 from celeriac.specs.backend import Record
 from celeriac.specs.pool import Outcome, Verdict
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
-    from celeriac.message import Delivery, Publication
+    from celeriac.message import Delivery, Message, Publication
     from celeriac.worker.inflight import Held, Inflight
     from celeriac.worker.pace import Pace
     from celeriac.worker.policy import Policies
@@ -99,8 +100,11 @@ class Settlement:
         transport = self._app.transport
         if batch.acks:
             self._patiently("acknowledge", partial(transport.ack, batch.acks))
-        if batch.dead:
+        if batch.dead and transport.supports("dead-letter"):
             self._patiently("dead-letter", partial(transport.dead_letter, batch.dead))
+        elif batch.dead:
+            # The log is all the evidence that such a transport can keep: `_report` writes it, as an error.
+            self._patiently("acknowledge", partial(transport.ack, [delivery for delivery, _, _ in batch.dead]))
         if batch.requeue:
             self._patiently("give back", partial(transport.reject, batch.requeue))
         if batch.unstarted:
@@ -118,6 +122,8 @@ class Settlement:
                 into.publications.extend(outcome.publications)
             if outcome.group is not None and outcome.state != states.RETRY:
                 into.arrivals.setdefault(outcome.group, []).append(task_id)
+            if outcome.state in states.PROPAGATE_STATES:
+                self._leave_behind(delivery.message, Record(task_id, outcome.state, outcome.payload), into)
             if not item.early:
                 into.acks.append(delivery)
         elif verdict == Verdict.UNSTARTED or (self.stopping and verdict in (Verdict.REQUEUE, Verdict.LOST)):
@@ -141,7 +147,7 @@ class Settlement:
     def _bury(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
         """A dead letter with its evidence; who waits for the task learns that it failed."""
         delivery = item.delivery
-        task_id, headers = delivery.message.id, delivery.message.headers
+        task_id = delivery.message.id
         if outcome.publications:
             into.publications.extend(outcome.publications)
         if task_id:
@@ -150,11 +156,32 @@ class Settlement:
                 if outcome.verdict == Verdict.LOST
                 else TaskFailed("DeadLetter", outcome.reason)
             )
-            into.records.append(self._app.backend.failure(task_id, error, outcome.detail or None))
-            if isinstance(headers.get("group"), str):
-                into.arrivals.setdefault(headers["group"], []).append(task_id)
+            record = self._app.backend.failure(task_id, error, outcome.detail or None)
+            into.records.append(record)
+            self._leave_behind(delivery.message, record, into)
         into.dead.append((delivery, outcome.reason, outcome.detail))
         outcome.state = _DEAD
+
+    def _leave_behind(self, message: Message, record: Record, into: _Sorted) -> None:
+        """A task has failed for good: so have the later steps of its chain, and a chord that waits for it or for them
+        must hear of it. Read from the body, where it can be read."""
+        app = self._app
+        try:
+            app.codec.check(len(message.body), message.content_type, app.codec.accepted(app.conf.accept_content))
+            _, _, embed = app.codec.decode(message.body, message.content_type, message.headers.get("compression"))
+            behind = list(left_behind(app, embed))
+            waiting = embed.get("chord")
+        except (CeleriacError, TypeError, ValueError, AttributeError, KeyError):
+            return  # not a body of ours: nothing waits behind it
+        group = message.headers.get("group")
+        if waiting and isinstance(group, str):
+            into.arrivals.setdefault(group, []).append(record.id)
+        document = app.backend.decode(record) if behind else {}
+        for task_id, group_id in behind:
+            payload = app.backend.encode(task_id, record.state, document["result"], document["traceback"])
+            into.records.append(Record(task_id, record.state, payload))
+            if group_id is not None:
+                into.arrivals.setdefault(group_id, []).append(task_id)
 
     def _join(self, group: str, members: list[str], into: _Sorted) -> None:
         from celeriac.worker.join import body_publications

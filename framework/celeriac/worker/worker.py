@@ -136,9 +136,13 @@ class Worker:
         self.app.transport.wake()
 
     def check_deadline(self) -> None:
-        """Called by the keeper: when the grace is over and the main thread still runs a task, nothing in this process
-        can end that task. Give everything back and leave."""
-        if not self._inline or self._deadline is None or time.monotonic() < self._deadline:
+        """Called by the keeper, while the main thread may be running tasks itself: once stopping, what has not started
+        is not to start; when the grace is over, nothing in this process can end the task that runs there, so give
+        everything back and leave."""
+        if not self._inline or self._deadline is None:
+            return
+        self.pool.withdraw()
+        if time.monotonic() < self._deadline:
             return
         logger.warning("the grace is over; leaving %d tasks to other workers", len(self.inflight))
         self._give_back()
@@ -237,8 +241,6 @@ class Worker:
         else:
             logger.info("%s: finishing what runs", signal.Signals(number).name)
         self.stop()
-        if self._inline:
-            self.pool.withdraw()
 
 
 def nodename(pattern: str) -> str:

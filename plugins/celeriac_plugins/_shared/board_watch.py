@@ -57,26 +57,25 @@ class Watch:
 
     def wake_one(self) -> None:
         """Make one wait return now, or the next one when there is none. Takes no lock: signal handlers may call it."""
-        while True:
-            try:
-                seat = self._asleep.popleft()
-            except IndexError:
-                self._wakes.append(None)
-                if not self._asleep or not self.take_wake():
-                    return
-                # One came in between, and may have looked for the wake before it was there: that one then.
-            else:
-                self._board.call(seat)
+        while not self._call_first():
+            self._wakes.append(None)
+            if not self._asleep or not self.take_wake():
                 return
+            # One came in between, and may have looked for the wake before it was there: that one then.
 
     def wake_all(self) -> None:
         """Make every wait that blocks now return, or the next one when there is none."""
-        if not self._asleep:
-            self._wakes.append(None)
-            return
-        with suppress(IndexError):
-            while True:
-                self._board.call(self._asleep.popleft())
+        self.wake_one()
+        while self._call_first():
+            pass
+
+    def _call_first(self) -> bool:
+        try:
+            seat = self._asleep.popleft()
+        except IndexError:
+            return False
+        self._board.call(seat)
+        return True
 
     def take_wake(self) -> bool:
         """Whether there was a wake that found nobody; it counts as used."""
