@@ -148,9 +148,10 @@ def test_a_stopped_worker_loses_its_lease_and_cannot_settle_what_another_has(
         first.signal(signal.SIGCONT)
         until(lambda: len([line for line in diary() if line.startswith("end")]) == 2, "the first one to wake up")
         assert shop.add.delay(1, 2).get(timeout=10) == 3
+        # The second one may have been killed between its result and its acknowledgement: then it comes back, finished.
+        until(lambda: shop.app.transport.counts("celery") == QueueCounts(0, 0, 0), "an empty queue")
 
-    counts = shop.app.transport.counts("celery")
-    assert (counts.ready, counts.held) == (0, 0)
+    assert len([line for line in diary() if line.startswith("begin")]) == 2
 
 
 def test_a_chord_is_complete_though_its_workers_are_killed(shop: ModuleType, tmp_path: Path, diary: Any) -> None:
