@@ -79,8 +79,8 @@ class Beat:
             self.app.hooks.beat_fired(app=self.app, firing=firing)
 
     def stop(self) -> None:
-        """End `run` after the firing at hand. From any thread, but not from a signal handler: `run` may hold the lock that
-        this takes."""
+        """End `run` after the firing at hand. From any thread, but not from a signal handler: `run` may hold the lock
+        that this takes."""
         self._stopping = True
         self._wake.set()
 

@@ -25,9 +25,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
 
 
 @pytest.fixture
-def diary(tmp_path: Path) -> Iterator[object]:
+def diary(tmp_path: Path) -> object:
     def read() -> list[str]:
         path = tmp_path / "diary"
         return path.read_text().splitlines() if path.exists() else []
 
-    yield read
+    return read

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from worker_process import WorkerProcess, until
 
 from celeriac.errors import TransportCorrupt, TransportDown
+from worker_process import WorkerProcess, until
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -105,7 +105,7 @@ class TestDeadLetters:
 
 
 class Canary:
-    loaded: list[str] = []
+    loaded: ClassVar[list[str]] = []
 
     def __reduce__(self) -> Any:
         return _tweet, ()

@@ -1,6 +1,6 @@
 """Checked by mypy in strict mode, never run: what callers may write, and what they may not.
 
-A line that must be refused carries ``type: ignore`` with its code: were it accepted, mypy would call the comment unused.
+A line that must be refused carries ``type: ignore`` with its code: were it accepted, mypy would call that unused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a failed task leaves behind: the later steps of its chain, which will never run, and the group they count for."""
+"""What a failed task leaves behind: the later steps of its chain, which will never run, and who waits for them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ class ResultBackend(Driver):
 
     @abstractmethod
     def store(self, batch: Sequence[Record]) -> None:
-        """Store the batch, in its order; each record in one step, and where the system can, the whole batch. A record in a ready state (`states.READY_STATES`) is final:
+        """Store the batch, in its order; each record in one step, and where the system can, the whole batch.
+
+        A record in a ready state (`states.READY_STATES`) is final:
         a later one for the same id is passed over, unless the ready one has been forgotten or has expired."""
 
     @abstractmethod

@@ -67,7 +67,10 @@ class SchedulerOptions:
 
 
 class Scheduler(Driver):
-    """Safe in threads. Methods raise SchedulerError when the memory behind them fails. An entry that is new fires first at ``schedule.next_after(the time it was set)``."""
+    """Safe in threads. Methods raise SchedulerError when the memory behind them fails.
+
+    An entry that is new fires first at ``schedule.next_after(the time it was set)``.
+    """
 
     def __init__(self, options: SchedulerOptions) -> None:
         self.options = options

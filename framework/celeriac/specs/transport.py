@@ -87,7 +87,9 @@ class Transport(Driver):
     Every method is safe to call from several threads. Nothing is opened before the first call that needs it. An object
     must not be used in a forked child (the child makes its own); in a child it must do nothing when it is collected.
     Queue names are any non-empty text up to 200 characters. Times are Unix seconds by `options.clock`, spans are
-    seconds; a `timeout` is in real time, whatever the clock. Methods that touch the broker raise TransportDown when it cannot be reached and TransportCorrupt when its
+    seconds; a `timeout` is in real time, whatever the clock.
+
+    Methods that touch the broker raise TransportDown when it cannot be reached and TransportCorrupt when its
     store is damaged; no other error crosses this line, other than for wrong arguments.
     (TransportDown is an OSError: a driver that maps OSError lets its own errors through first.)
 

@@ -1,4 +1,4 @@
-"""A worker inside a test: the real path (encode, queue, admit, run, settle) on the memory transport, with a clock to move."""
+"""A worker inside a test: the real path (encode, queue, admit, run, settle) in memory, with a clock to move."""
 
 from __future__ import annotations
 
