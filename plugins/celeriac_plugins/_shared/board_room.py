@@ -28,8 +28,10 @@ class Room:
         with suppress(OSError):
             self._open_sheet()
             self._usable = True
-        self._horn = _horn()
-        if self._horn is not None:
+        self._horn: socket.socket | None = None
+        with suppress(OSError, AttributeError):  # AttributeError: a system without such sockets
+            self._horn = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._horn.setblocking(False)
             self._bells = self._bell_prefix()
 
     def _open_sheet(self) -> None:
@@ -163,12 +165,3 @@ class Room:
             self._horn.close()
         if self._descriptor is not None:
             os.close(self._descriptor)
-
-
-def _horn() -> socket.socket | None:
-    """The socket from which all rings are sent."""
-    if not hasattr(socket, "AF_UNIX"):
-        return None
-    horn = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    horn.setblocking(False)
-    return horn
