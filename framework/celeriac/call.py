@@ -156,11 +156,13 @@ class Caller:
         if context is not None and not context.called_directly:
             headers["root_id"] = context.root_id
             headers["parent_id"] = context.id
+            inherited = context.priority if self._app.conf.task_inherit_parent_priority else None
         else:
             headers["root_id"] = task_id
+            inherited = None
         properties = {"correlation_id": task_id, "delivery_mode": 2}
-        if prepared.priority is not None:
-            properties["priority"] = prepared.priority
+        if prepared.priority is not None or inherited is not None:
+            properties["priority"] = prepared.priority if inherited is None else inherited
         queue = prepared.queue or self._app.default_queue
         if not options and prepared.compression is None and prepared.expires is None:
             body = prepared.writer.dumps((args, kwargs, _EMPTY_EMBED))

@@ -119,6 +119,8 @@ class Codec:
         return reader.loads(body)
 
     def _decompress(self, body: bytes, compression: str) -> bytes:
+        if self._settings.task_compression:
+            self.compressor(self._settings.task_compression)  # it may be a module:attr, which no registry lists
         compressor = self._compressors.get(compression)
         if compressor is None:
             try:

@@ -52,7 +52,6 @@ class Task(Generic[P, R]):
     """``at_least_once`` or ``at_most_once``; None: the setting."""
     acks_late: bool | None = None
     """Celery's word for the same: True is at least once."""
-    acks_on_failure_or_timeout: bool | None = None
     reject_on_worker_lost: bool | None = None
     max_deliveries: int | None = None
 

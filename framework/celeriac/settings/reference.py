@@ -17,7 +17,7 @@ that behind `CELERY_`, and to the old names in the table. Where each value came 
 Sources, a later one wins: defaults, settings profiles, environment variables, what the app was given, what
 `config_from_object` and `config_from_file` add. In the environment, `CELERIAC_` and the name in upper case sets any
 setting (lists with commas between, dicts as JSON, `none` for None); `CELERY_BROKER_URL` and `CELERY_RESULT_BACKEND` are
-read as Celery reads them. `CELERIAC_APP`, `CELERIAC_AS_CELERY`, `CELERIAC_CONFIG` and `CELERIAC_DEBUG` are no settings.
+read as Celery reads them. `CELERIAC_APP`, `CELERIAC_CONFIG` and `CELERIAC_DEBUG` are no settings.
 
 An unknown name is an error that names the nearest setting, and so is a value of the wrong type.
 """

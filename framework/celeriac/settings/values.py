@@ -12,7 +12,6 @@ class Values:
     imports: list[str]
     include: list[str]
     timezone: str
-    enable_utc: bool
     message_max_size: int
     hooks: list[str]
     settings_profiles: list[str]
@@ -28,11 +27,9 @@ class Values:
     task_serializer: str
     task_compression: str | None
     task_publish_retry: bool
-    task_publish_retry_policy: dict[str, Any]
     task_always_eager: bool
     task_eager_propagates: bool
     task_store_eager_result: bool
-    task_annotations: Any
     task_default_queue: str
     task_queues: list[dict[str, Any]] | None
     task_routes: Any
@@ -43,7 +40,6 @@ class Values:
     task_soft_time_limit: float | None
     task_acks_late: bool | None
     task_reject_on_worker_lost: bool | None
-    task_acks_on_failure_or_timeout: bool
     task_track_started: bool
     task_ignore_result: bool
     task_store_errors_even_if_ignored: bool
@@ -51,10 +47,7 @@ class Values:
     result_backend: str | None
     result_backend_transport_options: dict[str, Any]
     result_serializer: str
-    result_accept_content: list[str] | None
-    result_compression: str | None
     result_expires: float | None
-    result_extended: bool
 
     worker_concurrency: int | None
     worker_pool: str

@@ -134,7 +134,7 @@ class Pool(Driver):
     handed, and answers each request with exactly one outcome. Methods are called from threads, not from signal
     handlers, but for a second `stop`.
 
-    A complete driver stands in ``celeriac_plugins/pools/solo.py``; ``docs/first-plugin.md`` builds one.
+    A complete driver stands in ``celeriac_plugins/pools/solo.py``; ``examples/third_party_pool`` is a stranger's.
     """
 
     def __init__(self, options: PoolOptions) -> None:

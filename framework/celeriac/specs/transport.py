@@ -93,7 +93,8 @@ class Transport(Driver):
     store is damaged; no other error crosses this line, other than for wrong arguments.
     (TransportDown is an OSError: a driver that maps OSError lets its own errors through first.)
 
-    A complete driver stands in ``celeriac_plugins/transports/memory.py``; ``docs/first-plugin.md`` builds one.
+    A complete driver stands in ``celeriac_plugins/transports/memory.py``, a stranger's in
+    ``examples/third_party_transport``.
     """
 
     def __init__(self, options: TransportOptions) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, cast
+from uuid import NAMESPACE_OID, uuid5
 
 from celeriac.call import AGAIN
 from celeriac.message import Message, Publication
@@ -29,7 +30,7 @@ def after_success(app: Celeriac, context: Context, value: Any, again: bool = Fal
     calls: list[tuple[Any, list[Any] | None]] = [(callback, None) for callback in callbacks or ()]
     if chain:
         calls.append((chain[-1], chain[:-1]))
-    return _compile(app, calls, (value,), again)
+    return _compile(app, context, calls, (value,), again)
 
 
 def after_failure(
@@ -44,7 +45,7 @@ def after_failure(
             task(context, error, traceback, *errback.get("args", ()), **errback.get("kwargs", {}))
         else:
             old.append((errback, None))
-    return _compile(app, old, (context.id,), again) if old else []
+    return _compile(app, context, old, (context.id,), again) if old else []
 
 
 def retried(app: Celeriac, request: Request, context: Context, control: Retry) -> Publication:
@@ -68,6 +69,7 @@ def retried(app: Celeriac, request: Request, context: Context, control: Retry) -
 
 def _compile(
     app: Celeriac,
+    context: Context,
     calls: list[tuple[Any, list[Any] | None]] | list[tuple[Any, None]],
     args: tuple[Any, ...],
     again: bool,
@@ -76,11 +78,15 @@ def _compile(
     from celeriac.canvas.plan import Plan
 
     plan = Plan()
-    for value, rest in calls:
+    for number, (value, rest) in enumerate(calls):
         whole = signature(value, app).clone(args)
+        if whole.id is None:
+            # The same each time, so that what is published a second time after a crash is known to be the same.
+            whole.options["task_id"] = str(uuid5(NAMESPACE_OID, f"{context.id}\0{number}\0{whole.task}"))
         if rest:
             cast("dict[str, Any]", whole.last().options)["chain"] = rest
         whole.compile(plan)
+    app.caller.check_queues(plan.publications)
     plan.open_joins(app)
     if again:
         for publication in plan.publications:

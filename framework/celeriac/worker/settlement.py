@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 from celeriac import states
 from celeriac.canvas.left_behind import left_behind
 from celeriac.errors import BackendError, CeleriacError, TaskError, TaskFailed, TransportError, WorkerLost
+from celeriac.message import Publication
 from celeriac.specs.backend import Record
 from celeriac.specs.pool import Outcome, Verdict
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
-    from celeriac.message import Delivery, Message, Publication
+    from celeriac.message import Delivery, Message
     from celeriac.worker.inflight import Held, Inflight
     from celeriac.worker.pace import Pace
     from celeriac.worker.policy import Policies
@@ -71,11 +72,32 @@ class Settlement:
                     self._busy = False
                     return
             try:
-                self._settle(batch)
+                self._settle_apart(batch)
             except BaseException:
                 with self._lock:
                     self._busy = False
                 raise
+
+    def _settle_apart(self, outcomes: list[Outcome]) -> None:
+        """Settle a batch; should that fail for a reason that no waiting mends, each outcome by itself, and give back
+        the one that cannot be settled: its deliveries are counted, and end in a dead letter."""
+        try:
+            self._settle(outcomes)
+        except (BackendError, TransportError):
+            raise
+        except Exception:
+            if len(outcomes) > 1:
+                for outcome in outcomes:
+                    self._settle_apart([outcome])
+                return
+            logger.exception("an outcome cannot be settled; its message is given back")
+            self._give_back(outcomes[0])
+
+    def _give_back(self, outcome: Outcome) -> None:
+        held = self._inflight.get(outcome.key)
+        if held is not None and not held.early:
+            self._patiently("give back", partial(self._app.transport.reject, [held.delivery]))
+        self._inflight.release([outcome.key])
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         self.last_progress = time.monotonic()
@@ -126,6 +148,8 @@ class Settlement:
                 self._leave_behind(delivery.message, Record(task_id, outcome.state, outcome.payload), into)
             if not item.early:
                 into.acks.append(delivery)
+        elif item.early:
+            self._sort_early(outcome, item, into)
         elif verdict == Verdict.UNSTARTED or (self.stopping and verdict in (Verdict.REQUEUE, Verdict.LOST)):
             into.unstarted.append(delivery)
         elif verdict == Verdict.REQUEUE:
@@ -137,10 +161,19 @@ class Settlement:
         else:
             into.later.append((delivery, self._app.clock.time() + self._app.conf.task_unknown_delay))
 
+    def _sort_early(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
+        """The message was acknowledged before its run: what did not start is published anew, what was cut off in the
+        middle is not run a second time."""
+        ran = outcome.verdict in (Verdict.LOST, Verdict.DEAD) or (self.stopping and outcome.verdict == Verdict.REQUEUE)
+        if ran or outcome.verdict == Verdict.DELAY:
+            self._bury(outcome, item, into)
+        else:
+            into.publications.append(Publication(item.delivery.queue, item.delivery.message))
+
     def _is_last(self, outcome: Outcome, item: Held) -> bool:
         """Whether this delivery was the last that the message gets."""
         policy = self._policies[item.delivery.message.task]
-        if outcome.verdict == Verdict.LOST and (item.early or not policy.requeue_lost):
+        if outcome.verdict == Verdict.LOST and not policy.requeue_lost:
             return True
         return item.delivery.count >= policy.cap
 
@@ -277,6 +310,8 @@ def _log(kind: str, outcome: Outcome, delivery: Delivery) -> None:
         task_logger.error(
             "Task %s[%s] is a dead letter after %d deliveries: %s", name, task_id, delivery.count, outcome.reason
         )
+    elif kind in ("retried", "revoked"):
+        task_logger.info("Task %s[%s] %s", name, task_id, outcome.reason)
     elif kind in ("lost", "delayed"):
         task_logger.warning("Task %s[%s] %s (delivery %d): %s", name, task_id, kind, delivery.count, outcome.reason)
     else:

@@ -69,6 +69,8 @@ class Worker:
         self.settlement = Settlement(app, self.inflight, self._policies, self.pace)
         self.revoked = Revoked()
         self.pool: Pool = make_pool(app, self.pool_name, self.concurrency)
+        if not self.pool.supports("parallel"):
+            self.concurrency = 1
         self.started = time.monotonic()
         self.submitted = time.monotonic()
         """When the pool was last given something."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, INT, LIST, TIMEZONE
+from celeriac.settings.coercion import INT, LIST, TIMEZONE
 from celeriac.settings.setting import Setting
 
 GENERAL = (
@@ -15,7 +15,6 @@ GENERAL = (
     Setting("imports", LIST, [], "Modules to import before the worker starts, for the tasks that they define."),
     Setting("include", LIST, [], "More modules to import, as `imports`; the app's own argument goes here."),
     Setting("timezone", TIMEZONE, "UTC", "The time zone of crontabs and of times that name no zone."),
-    Setting("enable_utc", BOOL, True, "Write times into messages in UTC; otherwise in `timezone`, with its offset."),
     Setting(
         "message_max_size",
         INT,
@@ -24,7 +23,13 @@ GENERAL = (
         celery=False,
         minimum=1,
     ),
-    Setting("hooks", LIST, [], "Listeners to register: entry-point names or `module:attr`.", celery=False),
+    Setting(
+        "hooks",
+        LIST,
+        [],
+        "More listeners, as modules or `module:attr`; entry points of `celeriac.hooks` need no naming.",
+        celery=False,
+    ),
     Setting(
         "settings_profiles",
         LIST,

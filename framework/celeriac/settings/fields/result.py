@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, DICT, EXPIRY, LIST, TEXT, URL
+from celeriac.settings.coercion import DICT, EXPIRY, TEXT, URL
 from celeriac.settings.setting import Setting
 
 RESULT = (
@@ -18,14 +18,6 @@ RESULT = (
     ),
     Setting("result_serializer", TEXT, "json", "The serializer of results."),
     Setting(
-        "result_accept_content",
-        LIST,
-        None,
-        "Names or content types of the serializers whose results are decoded. None: as `accept_content`.",
-        optional=True,
-    ),
-    Setting("result_compression", TEXT, None, "The compressor of results; None: no compression.", optional=True),
-    Setting(
         "result_expires",
         EXPIRY,
         86400.0,
@@ -33,5 +25,4 @@ RESULT = (
         old=("CELERY_TASK_RESULT_EXPIRES",),
         optional=True,
     ),
-    Setting("result_extended", BOOL, False, "Store name, arguments, worker, queue and retries along with the result."),
 )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, DICT, INT, POSITIVE_SECONDS, QUEUES, RULES, TEXT
+from celeriac.settings.coercion import BOOL, INT, POSITIVE_SECONDS, QUEUES, RULES, TEXT
 from celeriac.settings.setting import Setting
-
-RETRY_POLICY = {"max_retries": 3, "interval_start": 0, "interval_max": 1, "interval_step": 0.2}
 
 CALLING = (
     Setting("task_serializer", TEXT, "json", "The serializer of a task's arguments."),
@@ -22,12 +20,6 @@ CALLING = (
         BOOL,
         True,
         "Try a publish that failed again, within `task_publish_timeout`.",
-    ),
-    Setting(
-        "task_publish_retry_policy",
-        DICT,
-        RETRY_POLICY,
-        "How a publish is retried: max_retries, interval_start, interval_step and interval_max in seconds.",
     ),
     Setting(
         "task_always_eager",
@@ -49,14 +41,6 @@ CALLING = (
         False,
         "Store the results of eager tasks.",
         old=("CELERY_STORE_EAGER_RESULT",),
-    ),
-    Setting(
-        "task_annotations",
-        RULES,
-        None,
-        "Attributes to set on tasks, by task name or `*` for all.",
-        old=("CELERY_ANNOTATIONS",),
-        optional=True,
     ),
 )
 
@@ -142,13 +126,6 @@ RUNNING = (
         "Deliver a task again whose process died, up to `task_max_deliveries`. None: as `delivery` says.",
         old=("CELERY_REJECT_ON_WORKER_LOST",),
         optional=True,
-    ),
-    Setting(
-        "task_acks_on_failure_or_timeout",
-        BOOL,
-        True,
-        "A task that failed or ran out of time is acknowledged as well; otherwise it is rejected.",
-        old=("CELERY_ACKS_ON_FAILURE_OR_TIMEOUT",),
     ),
     Setting(
         "task_track_started",

@@ -20,7 +20,7 @@ WORKER = (
         "worker_prefetch_multiplier",
         INT,
         None,
-        "Messages held for each slot; 0: no bound. None: adapts to how long tasks take.",
+        "Messages held for each slot; 0: as many as the pool takes. None: adapts to how long tasks take.",
         old=("CELERYD_PREFETCH_MULTIPLIER",),
         optional=True,
         minimum=0,

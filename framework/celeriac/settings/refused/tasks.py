@@ -6,13 +6,28 @@ from celeriac.settings.setting import Refused
 
 _EXCHANGE = "queues are reached by name, there are no exchanges; use task_routes and task_default_queue"
 _QUEUE_TYPE = "queue types belong to AMQP, which is not part of this release; leave it out"
-_SPLIT_ACKS = "it is in no release of Celery yet; use task_acks_on_failure_or_timeout"
+_ACKS = "a task that failed is settled; to have it run again, let it retry, or raise Reject(requeue=True)"
 _BACKEND_RETRY = "the result backend retries by itself; what can be set is in result_backend_transport_options"
 _JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
 
 TASKS = (
+    Refused("task_protocol", "messages are written and read in version 2; leave it out", harmless=(2,)),
     Refused(
-        "task_protocol", "messages are written in version 2 and read in versions 1 and 2; leave it out", harmless=(2,)
+        "enable_utc",
+        "times travel with their offset, so nothing depends on it; leave it out",
+        harmless=(True,),
+        old=("CELERY_ENABLE_UTC",),
+    ),
+    Refused(
+        "task_annotations",
+        "attributes of tasks are set where the task is made: @app.task(max_retries=5), or a base class",
+        old=("CELERY_ANNOTATIONS",),
+    ),
+    Refused("task_acks_on_failure_or_timeout", _ACKS, harmless=(True,), old=("CELERY_ACKS_ON_FAILURE_OR_TIMEOUT",)),
+    Refused(
+        "task_publish_retry_policy",
+        "a publish is tried again until task_publish_timeout has passed; set that",
+        old=("CELERY_TASK_PUBLISH_RETRY_POLICY",),
     ),
     Refused(
         "task_default_delivery_mode",
@@ -62,11 +77,18 @@ TASKS = (
         harmless=(False,),
         old=("CELERY_ALLOW_ERROR_CB_ON_CHORD_HEADER",),
     ),
-    Refused("task_acks_on_failure", _SPLIT_ACKS),
-    Refused("task_acks_on_timeout", _SPLIT_ACKS),
+    Refused("task_acks_on_failure", _ACKS),
+    Refused("task_acks_on_timeout", _ACKS),
 )
 
 RESULTS = (
+    Refused("result_accept_content", "results are read by result_serializer alone; set that"),
+    Refused("result_compression", "results are stored as they are; leave it out"),
+    Refused(
+        "result_extended",
+        "a result holds what the task returned; name and arguments are in the hooks and in the log",
+        harmless=(False,),
+    ),
     Refused(
         "result_cache_max", "results are not cached in the client; leave it out", old=("CELERY_MAX_CACHED_RESULTS",)
     ),

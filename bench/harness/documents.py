@@ -1,0 +1,23 @@
+"""The generated part of the page on benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+_BEGIN = "<!-- results: written by bench/run.py --write-docs, not by hand -->"
+_END = "<!-- end of results -->"
+
+
+def rewrite(text: str, page: Path = PAGE) -> None:
+    """Put `text` between the page's two markers.
+
+    Raises:
+        ValueError: the page does not have both, in this order.
+    """
+    whole = page.read_text(encoding="utf-8")
+    before, begin, rest = whole.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"{page.name} has no place for results; it needs the lines {_BEGIN!r} and {_END!r}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")

@@ -1,0 +1,19 @@
+"""Our worker on SQLite, started by its command line."""
+
+from __future__ import annotations
+
+import sys
+
+from harness.workers import ProcessWorker, Worker
+from systems.celeriac_system import CeleriacSystem
+
+
+class CeleriacWorker(CeleriacSystem):
+    def start_worker(self) -> Worker:
+        pool, concurrency = self.options["pool"], str(self.options["concurrency"])
+        command = [sys.executable, "-m", "celeriac", "-A", "systems.celeriac_app", "worker"]
+        return ProcessWorker(
+            [*command, "-P", pool, "-c", concurrency, "-l", "warning"],
+            self.setup.environment(),
+            self.setup.folder / "worker.log",
+        )
