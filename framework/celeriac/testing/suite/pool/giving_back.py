@@ -26,7 +26,8 @@ class GiveBackClauses(PoolClauses):
         on.open("gate")
         verdicts = [answer.verdict for answer in on.wait(1, 2, 3)]
         assert verdicts == [Verdict.ACK, Verdict.UNSTARTED, Verdict.UNSTARTED]
-        assert on.runner.ran() == [1]
+        on.run(ask(4, "echo"))  # what was kept all the same would run before this one
+        assert on.runner.ran() == [1, 4]
 
     def test_withdraw_answers_what_was_handed_out_in_advance_too(self, stage: Staged) -> None:
         """After so many short requests that the pool may hold more than one for a slot."""
