@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from celeriac.clock import Clock, SystemClock
 from celeriac.errors import ConfigurationError, NotRegistered
 from celeriac.nearest import did_you_mean
+from celeriac.parts import Parts
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from celeriac.call import Caller, CallOptions
+    from celeriac.call import CallOptions
     from celeriac.canvas import Signature
-    from celeriac.codec import Codec
-    from celeriac.hooks import Hooks
     from celeriac.message import Publication
-    from celeriac.registry import Registry
     from celeriac.result import AsyncResult as Result
     from celeriac.result import GroupResult as Results
-    from celeriac.result import ResultStore
-    from celeriac.routing import Routes
-    from celeriac.settings import Settings
-    from celeriac.specs.transport import Transport
     from celeriac.task import AsyncTask
     from celeriac.task import Task as AnyTask
 
@@ -38,7 +31,7 @@ R = TypeVar("R")
 _NO_OPTIONS: CallOptions = {}
 
 
-class Celeriac:
+class Celeriac(Parts):
     """One project's tasks and their settings.
 
     ::
@@ -61,116 +54,13 @@ class Celeriac:
         clock: Clock | None = None,
         **settings: Any,
     ) -> None:
+        super().__init__(clock or SystemClock(), {"broker_url": broker, "result_backend": backend, **settings})
         self.main = main
-        self.clock: Clock = clock or SystemClock()
         self.tasks: dict[str, AnyTask[..., Any]] = {}
         self._pending: list[Callable[[], object]] = []
-        self._given = {"broker_url": broker, "result_backend": backend, **settings}
         self._include = list(include)
         self._origin = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001 (the module that makes the app)
-        self._pid = os.getpid()
-        self._inherited: list[object] = []
         self._entries: dict[str, Any] = {}
-        self._parts: dict[str, Any] = {}
-
-    # parts, each made at its first use
-
-    def _part(self, name: str, make: Callable[[], Any]) -> Any:
-        # A driver must not be used across a fork, nor closed there: a child makes its own.
-        if self._pid != os.getpid():
-            self.after_fork()
-        part = self._parts.get(name)
-        if part is None:
-            part = self._parts.setdefault(name, make())
-        return part
-
-    @property
-    def conf(self) -> Settings:
-        """The settings. Reading them the first time loads settings profiles, hooks and the environment."""
-        conf = self._parts.get("conf")
-        if conf is None:
-            from celeriac.configure import configure
-
-            conf = configure(self, {name: value for name, value in self._given.items() if value is not None})
-        return conf
-
-    # These are read on the message path: what they import, they import once.
-
-    @property
-    def hooks(self) -> Hooks:
-        return self._parts.get("hooks") or self._part("hooks", self._make_hooks)  # type: ignore[no-any-return]
-
-    @property
-    def registry(self) -> Registry:
-        return self._parts.get("registry") or self._part("registry", self._make_registry)  # type: ignore[no-any-return]
-
-    @property
-    def codec(self) -> Codec:
-        return self._parts.get("codec") or self._part("codec", self._make_codec)  # type: ignore[no-any-return]
-
-    @property
-    def caller(self) -> Caller:
-        return self._part("caller", self._make_caller)  # type: ignore[no-any-return]
-
-    @property
-    def routes(self) -> Routes:
-        routes = self._parts.get("routes")
-        return self._part("routes", self._make_routes) if routes is None else routes  # type: ignore[no-any-return]
-
-    @property
-    def transport(self) -> Transport:
-        """The broker, for this process."""
-        return self._part("transport", self._make_transport)  # type: ignore[no-any-return]
-
-    @property
-    def backend(self) -> ResultStore:
-        """The result store, for this process."""
-        return self._part("backend", self._make_backend)  # type: ignore[no-any-return]
-
-    def _find_result_type(self) -> type[Result[Any]]:
-        from celeriac.result import AsyncResult
-
-        return AsyncResult
-
-    def _make_hooks(self) -> Hooks:
-        from celeriac.hooks import Hooks
-
-        return Hooks()
-
-    def _make_registry(self) -> Registry:
-        from celeriac.registry import Registry
-
-        return Registry()
-
-    def _make_codec(self) -> Codec:
-        from celeriac.codec import Codec
-
-        return Codec(self.registry, self.conf)
-
-    def _make_caller(self) -> Caller:
-        from celeriac.call import Caller
-
-        return Caller(self)
-
-    def _make_routes(self) -> Routes:
-        from celeriac.routing import Routes
-
-        return Routes(self.conf.task_routes)
-
-    def _make_transport(self) -> Transport:
-        from celeriac.drivers import make_transport
-
-        return make_transport(self)
-
-    def _make_backend(self) -> ResultStore:
-        from celeriac.result import ResultStore
-
-        return ResultStore(self)
-
-    def after_fork(self) -> None:
-        """This is a forked child: leave the parent's connections alone (not even close them) and make own ones."""
-        self._pid = os.getpid()
-        self._inherited.append([self._parts.pop(name, None) for name in ("transport", "backend", "caller")])
 
     # settings
 
@@ -420,7 +310,7 @@ class Celeriac:
     def result_of(self, publication: Publication) -> Result[Any]:
         """The result of a message that was published."""
         headers = publication.message.headers
-        make = self._parts.get("result") or self._part("result", self._find_result_type)
+        make = self._parts.get("result type") or self._part("result type", _result_type)
         return make(headers["id"], self, task=headers["task"])  # type: ignore[no-any-return]
 
     def AsyncResult(self, id: str) -> Result[Any]:  # noqa: N802 (Celery's names)
@@ -466,39 +356,14 @@ class Celeriac:
         """The setting ``beat_schedule`` and what `add_periodic_task` has added, by name."""
         return {**self.conf.beat_schedule, **self._entries}
 
-    # life
-
-    def close(self) -> None:
-        """Close the connections of this process. They open again at the next use."""
-        if self._pid != os.getpid():
-            self.after_fork()
-        for name in ("transport", "backend"):
-            part = self._parts.pop(name, None)
-            if part is not None:
-                part.close()
-
-    @contextmanager
-    def borrowed(self, clock: Clock, settings: Mapping[str, Any]) -> Iterator[None]:
-        """For the length of a block: another clock, other settings, connections of its own."""
-        own = self.clock, self._parts
-        conf = self.conf.copy()
-        conf.update(settings, "borrowed")
-        kept = {name: part for name, part in self._parts.items() if name in ("hooks", "registry")}
-        self.clock, self._parts = clock, {**kept, "conf": conf}
-        try:
-            yield
-        finally:
-            self.close()
-            self.clock, self._parts = own
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"<Celeriac {self.main or '__main__'}: {len(self.tasks)} tasks>"
+
+
+def _result_type() -> type[Result[Any]]:
+    from celeriac.result import AsyncResult
+
+    return AsyncResult
 
 
 def queue_names(queues: Any) -> list[str]:

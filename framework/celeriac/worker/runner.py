@@ -66,12 +66,10 @@ class TaskRunner:
 
     def run(self, request: Request) -> Outcome:
         """Decode, run, catch."""
-        try:
-            call = self._open(request)
-        except Exception as error:
-            return self._unrunnable(request, error)
+        call = self._begin(request)
+        if isinstance(call, Outcome):
+            return call
         token = current.set(call.context)
-        call.started = time.perf_counter()
         try:
             if request.finished is not None:
                 return self._resumed(call)
@@ -90,12 +88,10 @@ class TaskRunner:
 
     async def run_async(self, request: Request) -> Outcome:
         """The same in a running event loop."""
-        try:
-            call = self._open(request)
-        except Exception as error:
-            return self._unrunnable(request, error)
+        call = self._begin(request)
+        if isinstance(call, Outcome):
+            return call
         token = current.set(call.context)
-        call.started = time.perf_counter()
         try:
             if request.finished is not None:
                 return self._resumed(call)
@@ -144,6 +140,15 @@ class TaskRunner:
                 loop.close()
 
     # opening
+
+    def _begin(self, request: Request) -> Call | Outcome:
+        """The call to make, or the outcome of a request that cannot be run by this code."""
+        try:
+            call = self._open(request)
+        except Exception as error:
+            return self._unrunnable(request, error)
+        call.started = time.perf_counter()
+        return call
 
     def _open(self, request: Request) -> Call:
         message = request.message

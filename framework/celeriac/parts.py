@@ -1,0 +1,159 @@
+"""The parts of an app, each made at its first use: settings, hooks, registry, codec, connections."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from celeriac.clock import Clock
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.call import Caller
+    from celeriac.codec import Codec
+    from celeriac.hooks import Hooks
+    from celeriac.registry import Registry
+    from celeriac.result import ResultStore
+    from celeriac.routing import Routes
+    from celeriac.settings import Settings
+    from celeriac.specs.transport import Transport
+
+
+class Parts:
+    """What an app is made of. Nothing is imported, opened or read before it is asked for."""
+
+    def __init__(self, clock: Clock, given: Mapping[str, Any]) -> None:
+        self.clock = clock
+        self._given = given
+        self._pid = os.getpid()
+        self._inherited: list[object] = []
+        self._parts: dict[str, Any] = {}
+
+    @property
+    def _app(self) -> Celeriac:
+        return cast("Celeriac", self)
+
+    def _part(self, name: str, make: Callable[[], Any]) -> Any:
+        # A driver must not be used across a fork, nor closed there: a child makes its own.
+        if self._pid != os.getpid():
+            self.after_fork()
+        part = self._parts.get(name)
+        if part is None:
+            part = self._parts.setdefault(name, make())
+        return part
+
+    @property
+    def conf(self) -> Settings:
+        """The settings. Reading them the first time loads settings profiles, hooks and the environment."""
+        conf = self._parts.get("conf")
+        if conf is None:
+            from celeriac.configure import configure
+
+            conf = configure(self._app, {name: value for name, value in self._given.items() if value is not None})
+        return conf
+
+    # These are read on the message path: what they import, they import once.
+
+    @property
+    def hooks(self) -> Hooks:
+        return self._parts.get("hooks") or self._part("hooks", self._make_hooks)  # type: ignore[no-any-return]
+
+    @property
+    def registry(self) -> Registry:
+        return self._parts.get("registry") or self._part("registry", self._make_registry)  # type: ignore[no-any-return]
+
+    @property
+    def codec(self) -> Codec:
+        return self._parts.get("codec") or self._part("codec", self._make_codec)  # type: ignore[no-any-return]
+
+    @property
+    def caller(self) -> Caller:
+        return self._part("caller", self._make_caller)  # type: ignore[no-any-return]
+
+    @property
+    def routes(self) -> Routes:
+        routes = self._parts.get("routes")
+        return self._part("routes", self._make_routes) if routes is None else routes  # type: ignore[no-any-return]
+
+    @property
+    def transport(self) -> Transport:
+        """The broker, for this process."""
+        return self._part("transport", self._make_transport)  # type: ignore[no-any-return]
+
+    @property
+    def backend(self) -> ResultStore:
+        """The result store, for this process."""
+        return self._part("backend", self._make_backend)  # type: ignore[no-any-return]
+
+    def _make_hooks(self) -> Hooks:
+        from celeriac.hooks import Hooks
+
+        return Hooks()
+
+    def _make_registry(self) -> Registry:
+        from celeriac.registry import Registry
+
+        return Registry()
+
+    def _make_codec(self) -> Codec:
+        from celeriac.codec import Codec
+
+        return Codec(self.registry, self.conf)
+
+    def _make_caller(self) -> Caller:
+        from celeriac.call import Caller
+
+        return Caller(self._app)
+
+    def _make_routes(self) -> Routes:
+        from celeriac.routing import Routes
+
+        return Routes(self.conf.task_routes)
+
+    def _make_transport(self) -> Transport:
+        from celeriac.drivers import make_transport
+
+        return make_transport(self._app)
+
+    def _make_backend(self) -> ResultStore:
+        from celeriac.result import ResultStore
+
+        return ResultStore(self._app)
+
+    def after_fork(self) -> None:
+        """This is a forked child: leave the parent's connections alone (not even close them) and make own ones."""
+        self._pid = os.getpid()
+        self._inherited.append([self._parts.pop(name, None) for name in ("transport", "backend", "caller")])
+
+    # life
+
+    def close(self) -> None:
+        """Close the connections of this process. They open again at the next use."""
+        if self._pid != os.getpid():
+            self.after_fork()
+        for name in ("transport", "backend"):
+            part = self._parts.pop(name, None)
+            if part is not None:
+                part.close()
+
+    @contextmanager
+    def borrowed(self, clock: Clock, settings: Mapping[str, Any]) -> Iterator[None]:
+        """For the length of a block: another clock, other settings, connections of its own."""
+        own = self.clock, self._parts
+        conf = self.conf.copy()
+        conf.update(settings, "borrowed")
+        kept = {name: part for name, part in self._parts.items() if name in ("hooks", "registry")}
+        self.clock, self._parts = clock, {**kept, "conf": conf}
+        try:
+            yield
+        finally:
+            self.close()
+            self.clock, self._parts = own
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
