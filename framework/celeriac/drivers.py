@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from celeriac.kinds import BACKEND, LOGGER, POOL, SCHEDULER, TRANSPORT
 from celeriac.settings.urls import split_scheme
@@ -33,7 +34,7 @@ def embedded_url(app: Celeriac) -> str:
     folder = app.origin_folder
     if {"site-packages", "dist-packages"} & set(folder.parts):
         folder = Path.cwd()
-    return f"sqlite://{folder}/{app.main or 'app'}.celeriac.db"
+    return "sqlite://" + quote(f"{folder}/{app.main or 'app'}.celeriac.db")
 
 
 def backend_url(app: Celeriac) -> str:

@@ -227,6 +227,8 @@ def test_nothing_is_opened_or_read_when_an_app_is_made(tmp_path: Path) -> None:
 
 
 def test_the_embedded_queue_stands_in_the_projects_folder(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "a 100%25 odd?folder"
+    tmp_path.mkdir()
     (tmp_path / "proj").mkdir()
     (tmp_path / "proj" / "__init__.py").write_text("")
     (tmp_path / "proj" / "app.py").write_text("from celeriac import Celeriac\napp = Celeriac('proj')\n")
