@@ -168,8 +168,9 @@ def built_in(kind: Kind) -> dict[str, type[Driver]]:
 
 
 def package(name: str) -> str:
-    """What to install for a driver: the extra carries the driver's name."""
-    return f"celeriac[{name}]" if name in _project()["optional-dependencies"] else "celeriac"
+    """What to install for a driver: the extra carries the driver's name; ``rediss`` is redis with TLS."""
+    extra = {"rediss": "redis"}.get(name, name)
+    return f"celeriac[{extra}]" if extra in _project()["optional-dependencies"] else "celeriac"
 
 
 def _capabilities(kind: Kind, found: Mapping[str, type[Driver]]) -> str:

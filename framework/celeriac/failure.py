@@ -15,6 +15,12 @@ from typing import Any
 from celeriac import errors
 from celeriac.errors import TaskFailed
 
+_CELERYS_NAMES = {
+    "TaskRevokedError": "TaskRevoked",
+    "WorkerLostError": "WorkerLost",
+    "MaxRetriesExceededError": "MaxRetriesExceeded",
+}
+
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -91,6 +97,8 @@ def _find(name: str, module: Any, packages: Collection[str]) -> type[BaseExcepti
     elif isinstance(module, str) and module.partition(".")[0] in packages:
         source = sys.modules.get(module)
     found = getattr(source, name, None) if source is not None else None
+    if found is None and source is errors:
+        found = getattr(errors, _CELERYS_NAMES.get(name, ""), None)
     if isinstance(found, type) and issubclass(found, Exception):
         return found
     return None

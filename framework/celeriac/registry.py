@@ -184,8 +184,11 @@ def _checked(kind: Kind, name: str, driver: Any) -> type[Driver]:
 
 def _requirement(entry_point: EntryPoint, module: str) -> str:
     distribution = _distribution(entry_point)
-    if distribution and entry_point.name in (distribution.metadata.get_all("Provides-Extra") or ()):
-        return f"'{distribution.name}[{entry_point.name}]'"
+    extras = (distribution.metadata.get_all("Provides-Extra") or ()) if distribution else ()
+    # The extra has the name of the entry point, or where several share a module (redis, rediss), of that.
+    for name in (entry_point.name, entry_point.module.rpartition(".")[2]):
+        if distribution and name in extras:
+            return f"'{distribution.name}[{name}]'"
     return module.partition(".")[0]
 
 

@@ -22,7 +22,7 @@ DISTRIBUTION = distribution("celeriac")
 EXTRAS = set(DISTRIBUTION.metadata.get_all("Provides-Extra") or ())
 DRIVERS = [each for each in DISTRIBUTION.entry_points if each.group.startswith("celeriac.")]
 
-ANOTHER_NAME_OF = {"zlib": "gzip"}
+ANOTHER_NAME_OF = {"zlib": "gzip", "rediss": "redis"}
 """Entry points that share the module of another."""
 
 
@@ -75,7 +75,7 @@ def test_an_entry_point_loads_a_driver_of_its_kind_or_lacks_the_package_of_its_e
     try:
         driver = entry_point.load()
     except ModuleNotFoundError as error:
-        skip_for_want_of(error, entry_point.name)
+        skip_for_want_of(error, ANOTHER_NAME_OF.get(entry_point.name, entry_point.name))
     assert issubclass(driver, kind.contract)
     assert not driver.__abstractmethods__
 

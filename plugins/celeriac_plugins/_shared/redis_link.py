@@ -1,0 +1,181 @@
+"""One connection to a Redis server, spoken to without redis-py's command layer, which costs more than the server.
+
+redis-py sets it up (TLS, passwords, Unix sockets); from then on it is a socket and hiredis's parser. The protocol is
+RESP3, whose pushes (broadcasts, and word of keys that have changed) arrive between the replies.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Any, Final
+
+from hiredis import PushNotification, Reader, ReplyError, pack_command
+
+Command = tuple[Any, ...]
+"""Its name and its arguments: text, bytes, and numbers."""
+
+_MORE: Final = object()
+_SIZE = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script; the server keeps it under its digest once it has seen it."""
+
+    source: str
+    digest: str
+
+    @classmethod
+    def of(cls, *parts: str) -> Script:
+        source = "".join(parts)
+        return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+class Link:
+    """Not thread-safe, other than that one thread may `send` while another one reads."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._reader = Reader(notEnoughData=_MORE)
+        self._replies: deque[Any] = deque()
+        self.pushes: list[list[Any]] = []
+        """Those that came and were not taken yet, oldest first; the first word says what each is."""
+        self.used = time.monotonic()
+        """When something was last sent or heard."""
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    # asking
+
+    def call(self, commands: Sequence[Command], deadline: float) -> list[Any]:
+        """The replies; one that is an error is among them as a ReplyError.
+
+        Raises:
+            OSError: the connection is gone, or the deadline (by the monotonic clock) has passed. It is not to be used
+                any more then: the replies would be taken for those to other commands.
+        """
+        self.send(commands, deadline)
+        return [self.reply(deadline) for _ in commands]
+
+    def run(self, script: Script, keys: Sequence[str | bytes], arguments: Sequence[Any], deadline: float) -> Any:
+        """What the script returns.
+
+        Raises:
+            ReplyError, OSError
+        """
+        rest = (len(keys), *keys, *arguments)
+        (reply,) = self.call([("EVALSHA", script.digest, *rest)], deadline)
+        if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
+            (reply,) = self.call([("EVAL", script.source, *rest)], deadline)
+        if isinstance(reply, ReplyError):
+            raise reply
+        return reply
+
+    def send(self, commands: Sequence[Command], deadline: float) -> None:
+        """Write the commands; their replies are to be read."""
+        self._socket.settimeout(_left(deadline))
+        if len(commands) == 1:
+            self._socket.sendall(pack_command(commands[0]))
+        else:
+            self._socket.sendall(b"".join([pack_command(command) for command in commands]))
+
+    def reply(self, deadline: float) -> Any:
+        """The next reply; pushes before it are put aside."""
+        while not self._replies:
+            self._parse(1)
+            if not self._replies:
+                self._socket.settimeout(_left(deadline))
+                self._feed()
+        return self._replies.popleft()
+
+    # listening
+
+    def listen(self) -> list[Any]:
+        """Read what has arrived, without waiting: replies are returned, pushes put aside."""
+        self._socket.settimeout(0)
+        with suppress(BlockingIOError, InterruptedError, _WANTS):
+            while True:
+                self._parse()
+                self._feed()
+        replies = list(self._replies)
+        self._replies.clear()
+        return replies
+
+    def take_pushes(self) -> list[list[Any]]:
+        pushes, self.pushes = self.pushes, []
+        return pushes
+
+    def has_ended(self) -> bool:
+        """Whether the server has closed an idle connection; what else it has sent meanwhile is read."""
+        try:
+            if readable((self,), 0):
+                self.listen()
+        except OSError:
+            return True
+        return False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something has arrived that the system does not tell of any more: it was read with something else,
+        or decrypted already. To be asked before each wait for the socket."""
+        self._parse()
+        pending = getattr(self._socket, "pending", None)
+        return bool(self.pushes or self._replies or (pending and pending()))
+
+    def _parse(self, most: int = sys.maxsize) -> None:
+        """Sort what was read, up to so many replies."""
+        while len(self._replies) < most and (found := self._reader.gets()) is not _MORE:
+            if isinstance(found, PushNotification):
+                self.pushes.append(found)
+            else:
+                self._replies.append(found)
+
+    def _feed(self) -> None:
+        data = self._socket.recv(_SIZE)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self._reader.feed(data)
+        self.used = time.monotonic()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _wants() -> type[Exception]:
+    try:
+        import ssl
+    except ImportError:  # a Python built without it
+        return BlockingIOError
+    return ssl.SSLWantReadError
+
+
+_WANTS: Final = _wants()
+"""What a TLS socket raises where a plain one raises BlockingIOError."""
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("it did not answer in time")
+    return left
+
+
+def readable(sources: Sequence[Any], timeout: float) -> bool:
+    """Wait until one of the sources can be read, for `timeout` seconds at most. A closed one can be read."""
+    if min(source.fileno() for source in sources) < 0:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        for source in sources:
+            poll.register(source, select.POLLIN)
+        return bool(poll.poll(max(timeout, 0) * 1000))
+    return bool(select.select(sources, (), (), max(timeout, 0))[0])  # eventlet leaves nothing else

@@ -1,0 +1,166 @@
+"""Queues in Redis, in kombu's layout: Celery's clients and workers share them. See docs/redis.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from celeriac.errors import TransportCorrupt, TransportDown
+from celeriac.message import Delivery, Message, Publication
+from celeriac.specs.transport import DeadLetter, QueueCounts, Subscription, Transport, TransportOptions
+from celeriac_plugins._shared.redis_errors import Faces
+from celeriac_plugins._shared.redis_line import Line
+from celeriac_plugins._shared.redis_place import Place
+
+from . import envelope, scripts
+from .dead import DeadLetters
+from .fan_out import FanOut
+from .keys import Keys
+from .queues import Queues
+from .receiving import Receiving
+
+_BELL_LIFE = 3600
+_LEASES_LIFE = 7 * 86_400
+
+
+class RedisTransport(Transport):
+    """``redis://user:password@host:6379/0``; see `_shared.redis_place.Place` for the URL and its options."""
+
+    capabilities = frozenset(
+        {"durable", "processes", "multi-host", "delay", "priority", "lease", "fan-out", "peek", "dead-letter"}
+    )
+
+    def __init__(self, options: TransportOptions) -> None:
+        super().__init__(options)
+        place = Place.parse("transport 'redis'", options.url, options.extra)
+        faces = Faces(TransportDown, TransportCorrupt)
+        self._now = options.clock.time
+        self._keys = Keys(place)
+        self._line = Line(place, faces)
+        self._receiving = Receiving(place, faces, self._keys, options)
+        self._queues = Queues(self._line, self._keys, options)
+        self._dead = DeadLetters(self._line, self._keys, options.clock)
+        self._fan_out = FanOut(self._line, self._keys, options.clock)
+
+    # publishing
+
+    def publish(self, batch: Sequence[Publication], timeout: float) -> None:
+        if not batch:
+            return
+        now, keys = self._now(), self._keys
+        names: list[str] = []
+        arguments: list[Any] = [_BELL_LIFE]
+        is_simple = True
+        for publication in batch:
+            message, due = publication.message, publication.due
+            queue, place = keys.of(publication.queue), keys.step(message.priority)
+            is_late = due is not None and due > now
+            since = due if due is not None and is_late else now
+            text = envelope.write(message, queue.name, keys.steps[place], since)
+            names += (queue.lists[place], queue.delayed, queue.bell, queue.here)
+            arguments += (since if is_late else "", int(bool(message.headers.get("eta"))), text)
+            is_simple = is_simple and not is_late and names[0] == queue.lists[place]
+        note = self._queues.note({publication.queue for publication in batch}, now)
+        if is_simple:  # ready, and for one list, as usual
+            self._line.call([("LPUSH", names[0], *arguments[3::3]), *note], timeout)
+        else:
+            self._line.run(scripts.PUBLISH, names, arguments, timeout, note)
+        self._queues.noted(note, batch, now)
+
+    # receiving
+
+    def receive(self, queues: Sequence[str], limit: int, timeout: float | None) -> list[Delivery]:
+        return self._receiving.receive(queues, limit, timeout)
+
+    def wake(self) -> None:
+        self._receiving.wake()
+
+    # settling
+
+    def ack(self, batch: Sequence[Delivery]) -> None:
+        if batch:
+            tokens = [delivery.token for delivery in batch]
+            keys = self._keys
+            commands: list[Any] = [("HDEL", keys.unacked, *tokens)]
+            commands += [("ZREM", name, *tokens) for name in (keys.index, keys.leases)]
+            self._line.call(commands)
+
+    def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
+        if batch:
+            tokens = sorted((str(delivery.token) for delivery in batch), key=_age, reverse=True)
+            self._line.run(scripts.REJECT, self._keys.held, (*self._keys.layout, int(started), *tokens))
+
+    def delay(self, batch: Sequence[tuple[Delivery, float]], started: bool = True) -> None:
+        if batch:
+            arguments: list[Any] = [*self._keys.layout, int(started), self._now(), _BELL_LIFE]
+            for delivery, due in sorted(batch, key=lambda each: _age(str(each[0].token)), reverse=True):
+                arguments += (delivery.token, due)
+            self._line.run(scripts.DELAY, self._keys.held, arguments)
+
+    def renew(self, batch: Sequence[Delivery]) -> list[Delivery]:
+        if not batch:
+            return []
+        now, lease = self._now(), self.options.lease
+        tokens = [delivery.token for delivery in batch]
+        held = self._line.run(
+            scripts.RENEW,
+            self._keys.held,
+            (math.ceil(now), int((now + lease) * 1000), int(lease) + _LEASES_LIFE, *tokens),
+        )
+        return [delivery for delivery, is_held in zip(batch, held, strict=True) if not is_held]
+
+    def dead_letter(self, batch: Sequence[tuple[Delivery, str, str]]) -> None:
+        if batch:
+            self._dead.bury(batch, self.dead_letter_limit)
+
+    # looking after queues
+
+    def queues(self) -> list[str]:
+        return self._queues.names()
+
+    def counts(self, queue: str) -> QueueCounts:
+        return self._queues.counts(queue)
+
+    def peek(self, queue: str, limit: int) -> list[Message]:
+        return self._queues.peek(queue, limit)
+
+    def oldest(self, queue: str) -> float | None:
+        return self._queues.oldest(queue)
+
+    def purge(self, queue: str) -> int:
+        return self._queues.purge(queue)
+
+    # dead letters
+
+    def dead_letters(self, limit: int = 100, offset: int = 0) -> list[DeadLetter]:
+        return self._dead.newest(limit, offset)
+
+    def find_dead(self, ids: Sequence[str]) -> list[DeadLetter]:
+        return self._dead.find(ids)
+
+    def replay(self, ids: Sequence[str]) -> int:
+        return self._dead.replay(ids)
+
+    def drop_dead(self, ids: Sequence[str]) -> int:
+        return self._dead.drop(ids)
+
+    # fan-out
+
+    def broadcast(self, topic: str, payload: bytes) -> None:
+        self._fan_out.send(topic, payload)
+
+    def subscribe(self, topics: Sequence[str]) -> Subscription:
+        return self._fan_out.subscribe(topics)
+
+    # life
+
+    def close(self) -> None:
+        self._receiving.close()
+        self._fan_out.close()
+        self._line.close()
+
+
+def _age(token: str) -> str:
+    """Sorts the tokens of one process by when they were taken; before that stands the queue."""
+    return token[9:]

@@ -1,0 +1,70 @@
+"""Broadcasts: kombu's fan-out exchanges, which are pub/sub channels, and the replies to its remote control.
+
+A topic is the name of a fan-out exchange, so that Celery's own control clients and workers hear ours and we hear
+theirs. Their replies go another way: through a direct exchange into a list that the asking side has bound to it. A
+topic that begins with ``reply.`` is therefore bound as well, and a subscription to it reads that list too; and a
+question that comes from Celery gets a return address that `FanOut.send` understands (``>exchange>key>ticket``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from weakref import WeakSet
+
+from celeriac.clock import Clock
+from celeriac.message import Message
+from celeriac_plugins._shared.redis_line import Line
+from celeriac_plugins._shared.redis_link import Command
+
+from . import envelope
+from .keys import Keys
+from .subscription import RETURN, SENT, RedisSubscription
+
+_REPLIES_LIFE = 60
+
+
+class FanOut:
+    """Sends, and knows who listens through it."""
+
+    def __init__(self, line: Line, keys: Keys, clock: Clock) -> None:
+        self._line = line
+        self._keys = keys
+        self._clock = clock
+        self._lock = Lock()
+        self._subscriptions: WeakSet[RedisSubscription] = WeakSet()
+
+    def send(self, topic: str, payload: bytes) -> None:
+        if topic.startswith(RETURN) and topic.count(RETURN) >= 3:
+            _, exchange, routing_key, ticket = topic.split(RETURN, 3)
+            self._answer(exchange, routing_key, ticket, payload)
+            return
+        now = self._clock.time()
+        message = Message({}, {SENT: now}, payload)
+        self._line.call([("PUBLISH", self._keys.channel(topic), envelope.write(message, "", 0, now, topic))])
+
+    def _answer(self, exchange: str, routing_key: str, ticket: str, payload: bytes) -> None:
+        """Put a reply where kombu's mailbox of the asking process looks for it."""
+        (bound,) = self._line.call([("SMEMBERS", self._keys.binding(exchange))])
+        parts = [member.decode("utf-8", "replace").split(self._keys.sep) for member in bound]
+        queues = [part[2] for part in parts if len(part) == 3 and part[0] == routing_key]
+        message = Message({"ticket": ticket, "clock": 0}, {}, payload)
+        commands: list[Command] = []
+        for queue in queues:
+            text = envelope.write(message, routing_key, 0, self._clock.time(), exchange)
+            name = self._keys.prefix + queue
+            commands += [("LPUSH", name, text), ("EXPIRE", name, _REPLIES_LIFE)]
+        if commands:
+            self._line.call(commands)
+
+    def subscribe(self, topics: Sequence[str]) -> RedisSubscription:
+        subscription = RedisSubscription(self._line, self._keys, self._clock, topics)
+        with self._lock:
+            self._subscriptions.add(subscription)
+        return subscription
+
+    def close(self) -> None:
+        with self._lock:
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.close()

@@ -1,0 +1,225 @@
+"""Receiving: one script takes a whole batch; who finds nothing sleeps until the server tells of a change.
+
+Sleeping is not done in a blocking pop: that would take one message out of the list with nobody's name on it, or wake
+for one list only. The server's key tracking (made for caches) says when a key that we have read is written, whoever
+writes it and whatever it is: we read the lengths of our queues' lists, and sleep on the socket. Nothing is taken, so
+nothing can be lost, and nothing polls. What comes back by time alone (due messages, leases that run out) is known
+beforehand from the script's answer.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from hiredis import HiredisError, ReplyError
+
+from celeriac.message import Delivery
+from celeriac.specs.transport import TransportOptions
+from celeriac_plugins._shared.forks import tell_of_forks
+from celeriac_plugins._shared.redis_dial import dial
+from celeriac_plugins._shared.redis_errors import Faces
+from celeriac_plugins._shared.redis_line import PATIENCE
+from celeriac_plugins._shared.redis_link import Link, readable
+from celeriac_plugins._shared.redis_place import Place
+
+from . import envelope, scripts
+from .keys import Keys, QueueKeys
+from .seats import Seat, Seats
+
+_MOST = 10_000
+"""Messages in one claim at most."""
+_LEASES_LIFE = 7 * 86_400
+"""Seconds for which the set of leases stays when nobody touches it; without it, kombu's time-out holds."""
+_LOOK_EVERY = 0.005
+"""Seconds between two looks around while messages keep coming."""
+_SHOW_EVERY = 60
+"""Seconds between two signs that we consume a queue."""
+_REST, _LONGEST_REST = 0.0005, 0.02
+
+
+class Receiving:
+    """The receives of one transport."""
+
+    def __init__(self, place: Place, faces: Faces, keys: Keys, options: TransportOptions) -> None:
+        self._place = place
+        self._faces = faces
+        self._keys = keys
+        self._now = options.clock.time
+        self._lease = options.lease
+        self._timeout: float = place.options["visibility_timeout"]
+        self._turns = count()
+        self._looked = -1.0
+        self._start_afresh()
+        tell_of_forks(self)
+
+    def _start_afresh(self) -> None:
+        self._owner = secrets.token_hex(5)
+        self._claims = count()
+        self._seats = Seats()
+
+    def receive(self, queues: Sequence[str], limit: int, timeout: float | None) -> list[Delivery]:
+        if limit < 1 or not queues:
+            raise ValueError("receive takes one queue or more, and a limit of 1 or more")
+        if self._seats.closed:
+            raise self._faces.down(f"{self._place.shown} was closed by this process; make a new object")
+        if self._seats.take_wake():
+            timeout = 0
+        seat = self._seats.take()
+        try:
+            return self._receive(seat, tuple(dict.fromkeys(queues)), min(limit, _MOST), timeout)
+        except (self._faces.down, self._faces.damaged):
+            raise  # from connecting
+        except (OSError, HiredisError) as error:
+            seat.close()
+            raise self._faces.of(error, self._place.shown) from error
+        except BaseException:  # between a command and its reply
+            seat.close()
+            raise
+        finally:
+            self._seats.give_back(seat)
+
+    def _receive(self, seat: Seat, queues: tuple[str, ...], limit: int, timeout: float | None) -> list[Delivery]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        must_look = timeout is not None and timeout <= 0
+        while True:
+            if must_look or seat.watched != queues or self._now() >= seat.look_at:
+                found = self._claim(seat, queues, limit)
+                if found:
+                    seat.losses = 0
+                    seat.woken = False
+                    return found
+                if seat.woken:
+                    seat.woken = False
+                    self._rest(seat, deadline)
+            left = _left(deadline)
+            if left <= 0 or seat.called or self._seats.closed or self._seats.take_wake():
+                return []
+            must_look = seat.watched != queues and not self._watch(seat, queues)
+            if not must_look:
+                self._sleep(seat, min(left, seat.look_at - self._now()))
+
+    # taking
+
+    def _claim(self, seat: Seat, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+        now, lease = self._now(), self._lease
+        keys = self._keys
+        turn = next(self._turns) % len(queues)
+        giving = [keys.of(queue) for queue in (*queues[turn:], *queues[:turn])]
+        names = [*keys.held]
+        claim = f"{self._owner}{next(self._claims):08x}"
+        look = seat.watched is not None or not 0 <= now - self._looked < _LOOK_EVERY
+        arguments: list[Any] = [*keys.layout, now, now - self._timeout, int((now + lease) * 1000), self._timeout, limit]
+        arguments += (int(look), int(lease) + _LEASES_LIFE)
+        for each in giving:
+            names += (each.delayed, *each.lists)
+            arguments += (each.name, each.digest + claim, each.tail)
+        seat.watched = None
+        link, deadline = self._link(seat), time.monotonic() + PATIENCE
+        self._show(seat, link, giving, deadline)
+        reply = link.run(scripts.CLAIM, names, arguments, deadline)
+        if len(reply) > 1:
+            self._looked = now if look else self._looked
+            return _deliveries(reply, giving, claim)
+        if not look:  # nothing was ready, so look for what is due
+            self._looked = -1.0
+            return self._claim(seat, queues, limit)
+        self._looked = now
+        seat.look_at = min(float(reply[0]), now + lease) if reply[0] else now + lease
+        return []
+
+    def _link(self, seat: Seat) -> Link:
+        if seat.link is not None and time.monotonic() - seat.link.used > 1.0 and seat.link.has_ended():
+            seat.close()
+        if seat.link is None:
+            deadline = time.monotonic() + PATIENCE
+            seat.link = dial(self._place, deadline, self._faces)
+            (reply,) = seat.link.call([("CLIENT", "TRACKING", "ON", "OPTIN", "NOLOOP")], deadline)
+            if isinstance(reply, ReplyError):
+                raise reply
+        return seat.link
+
+    def _show(self, seat: Seat, link: Link, queues: Sequence[QueueKeys], deadline: float) -> None:
+        """Let publishers see from time to time that we are here."""
+        shown = tuple(sorted(each.name for each in queues))
+        if seat.shown == shown and time.monotonic() - seat.shown_at < _SHOW_EVERY:
+            return
+        life = int(self._lease) + 3 * _SHOW_EVERY
+        link.call([("SET", each.here, 1, "EX", life) for each in queues], deadline)
+        seat.shown, seat.shown_at = shown, time.monotonic()
+
+    # sleeping
+
+    def _watch(self, seat: Seat, queues: tuple[str, ...]) -> bool:
+        """Have the server tell of changes from now on; False if there is something already."""
+        keys = [self._keys.of(queue) for queue in queues]
+        replies = self._link(seat).call(
+            [
+                ("CLIENT", "CACHING", "YES"),
+                ("EXISTS", *(name for each in keys for name in each.lists)),
+                ("CLIENT", "CACHING", "YES"),
+                ("MGET", *(each.bell for each in keys)),
+            ],
+            time.monotonic() + PATIENCE,
+        )
+        for reply in replies:
+            if isinstance(reply, ReplyError):
+                raise reply
+        if replies[1]:
+            return False
+        claimed = self._looked
+        for due in replies[3]:  # one that came in just now; those of before the last look are in its answer
+            if due and float(due) > claimed:
+                seat.look_at = min(seat.look_at, float(due))
+        seat.watched = queues
+        return True
+
+    def _sleep(self, seat: Seat, seconds: float) -> None:
+        link = self._link(seat)
+        if not link.has_more:
+            readable((link, seat.bell), min(seconds, 3600.0))
+        seat.bell.still()
+        link.listen()
+        if link.take_pushes():
+            seat.watched = None
+            seat.woken = True
+
+    def _rest(self, seat: Seat, deadline: float | None) -> None:
+        """Where many sleep on one queue, one message wakes them all. Those who come late again and again take their
+        time before they watch again, so that they cost the server little; who gets a message never waits for this."""
+        seat.losses += 1
+        rest = random.random() * min(_REST * 2 ** min(seat.losses, 10), _LONGEST_REST)  # noqa: S311
+        readable((seat.bell,), min(rest, max(_left(deadline), 0)))
+
+    # ending
+
+    def wake(self) -> None:
+        self._seats.wake()
+
+    def close(self) -> None:
+        self._seats.close()
+
+    def before_fork(self) -> None:
+        """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
+
+    def after_fork(self, *, child: bool) -> None:
+        if child:
+            self._seats.drop()
+            self._start_afresh()
+
+
+def _left(deadline: float | None) -> float:
+    return 3600.0 if deadline is None else deadline - time.monotonic()
+
+
+def _deliveries(reply: list[Any], queues: Sequence[QueueKeys], claim: str) -> list[Delivery]:
+    found: list[Delivery] = []
+    for number in range((len(reply) - 1) // 2):
+        keys = queues[reply[2 * number + 1] - 1]
+        message, begun = envelope.read(reply[2 * number + 2])
+        found.append(Delivery(message, keys.name, begun + 1, f"{keys.digest}{claim}{number:04x}"))
+    return found

@@ -1,0 +1,111 @@
+"""Taking messages, and bringing back what has to be taken again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from celeriac_plugins._shared.redis_link import Script
+
+from .moves import LAYOUT, LOOKING, MOVES
+
+LOOK: Final = Script.of(
+    LAYOUT,
+    MOVES,
+    LOOKING,
+    """
+-- ARGV: layout, now, old; then for each queue its name, of which KEYS has the delayed ones.
+bring_back(ARGV[4], ARGV[5])
+for i = 6, #ARGV do bring_due(ARGV[i], KEYS[i - 2], ARGV[4]) end
+return 1
+""",
+)
+"""Bring back what is held too long, and what is due."""
+
+CLAIM: Final = Script.of(
+    LAYOUT,
+    MOVES,
+    LOOKING,
+    """
+-- KEYS: the held ones, then for each queue its delayed ones and its lists.
+-- ARGV: layout, now, old, until, span of the visibility time-out, limit, whether to look around, life of the leases;
+-- then for each queue its name, its tokens' beginning, the end of its entries.
+local now, old, till, span, limit = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+local second = string.format('%d', math.ceil(now))
+redis.call('HLEN', unacked)  -- an error now, and not when a message is in no place
+redis.call('ZCARD', index)
+redis.call('ZCARD', leases)
+local queues = (#ARGV - 10) / 3
+local width = #steps + 1
+if ARGV[9] == '1' then
+  bring_back(now, old)
+  for q = 1, queues do bring_due(ARGV[8 + 3 * q], KEYS[4 + (q - 1) * width], now) end
+end
+
+local taken, entries, renewed, ends, failure = {''}, {}, {}, {}, nil
+local function take(q, wanted)
+  local given = 0
+  for s = 1, #steps do
+    if given >= wanted then break end
+    local list = redis.pcall('RPOP', KEYS[4 + (q - 1) * width + s], wanted - given)
+    if list and list.err then
+      failure = list
+    elseif list then
+      for _, message in ipairs(list) do
+        given = given + 1
+        local token = ARGV[9 + 3 * q] .. string.format('%04x', #taken / 2)
+        entries[#entries + 1] = token
+        entries[#entries + 1] = '[' .. message .. ARGV[10 + 3 * q]
+        renewed[#renewed + 1] = second
+        renewed[#renewed + 1] = token
+        ends[#ends + 1] = till
+        ends[#ends + 1] = token
+        taken[#taken + 1] = q
+        taken[#taken + 1] = message
+      end
+    end
+  end
+  return given
+end
+
+-- The queues share the limit evenly as far as they have enough.
+local giving = {}
+for q = 1, queues do giving[q] = q end
+while #giving > 0 and limit > 0 do
+  local share = math.max(1, math.floor(limit / #giving))
+  local still = {}
+  for _, q in ipairs(giving) do
+    local wanted = math.min(share, limit)
+    if wanted < 1 then break end
+    local given = take(q, wanted)
+    limit = limit - given
+    if given == wanted then still[#still + 1] = q end
+  end
+  giving = still
+end
+
+for i = 1, #entries, 2000 do
+  local last = math.min(i + 1999, #entries)
+  redis.call('HSET', unacked, unpack(entries, i, last))
+  redis.call('ZADD', index, unpack(renewed, i, last))
+  redis.call('ZADD', leases, unpack(ends, i, last))
+end
+if #entries > 0 then
+  redis.call('EXPIRE', leases, ARGV[10])
+  return taken
+end
+if failure then return failure end
+
+-- Nothing: when will there be something without anybody's doing?
+local change = first(leases)
+if change then change = change / 1000 end
+local peers = first(index)
+if peers and (not change or peers + span < change) then change = peers + span end
+for q = 1, queues do
+  local due = first(KEYS[4 + (q - 1) * width])
+  if due and (not change or due < change) then change = due end
+end
+if change then taken[1] = string.format('%.6f', change) end
+return taken
+""",
+)
+"""Take messages and hold them. Returns, flat, when to look again if there are none, then queue number and message."""

@@ -1,0 +1,202 @@
+"""One listener to kombu's fan-out exchanges; see `fan_out` for how replies come."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from hiredis import HiredisError, ReplyError
+
+from celeriac.clock import Clock
+from celeriac.specs.transport import Subscription
+from celeriac_plugins._shared.doorbell import Doorbell
+from celeriac_plugins._shared.forks import tell_of_forks
+from celeriac_plugins._shared.redis_dial import dial
+from celeriac_plugins._shared.redis_line import PATIENCE, Line
+from celeriac_plugins._shared.redis_link import Link, readable
+
+from . import envelope, scripts
+from .keys import Keys
+
+SENT = "x-celeriac-sent"
+"""The property that says when a broadcast of ours was sent; Celery's have none."""
+RETURN = ">"
+"""Begins and parts a return address that leads to a Celery process."""
+_KEPT = 60.0
+_REPLY = "reply."
+_SILENCE = 30.0
+"""Seconds without a word from the server after which it is asked whether it is there."""
+_BINDING_LIFE = 3600
+"""Seconds for which a binding counts as of use; kombu's own least."""
+
+
+class RedisSubscription(Subscription):
+    """A connection of its own. It subscribes anew after the connection was lost."""
+
+    def __init__(self, line: Line, keys: Keys, clock: Clock, topics: Sequence[str]) -> None:
+        self._line = line
+        self._keys = keys
+        self._clock = clock
+        self._topics = {self._keys.channel(topic).encode("utf-8", "surrogatepass"): topic for topic in topics}
+        self._boxes = [topic for topic in self._topics.values() if topic.startswith(_REPLY)]
+        self._bell = Doorbell()
+        self._reading = Lock()
+        self._closed = False
+        self._called = False
+        self._link: Link | None = None
+        self._heard: list[tuple[str, bytes]] = []
+        tell_of_forks(self)
+        try:
+            self._use(self._open)
+        except BaseException:
+            self._bell.close()
+            raise
+
+    def receive(self, timeout: float | None) -> list[tuple[str, bytes]]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._reading:
+            while not self._closed:
+                self._use(self._hear)
+                heard, self._heard = self._heard, []
+                left = _SILENCE if deadline is None else deadline - time.monotonic()
+                if heard or left <= 0 or self._called:
+                    self._called = False
+                    return heard
+                self._use(partial(self._wait, seconds=min(left, _SILENCE)))
+        return []
+
+    def _use(self, work: Any) -> None:
+        try:
+            if self._link is None:
+                self._open(None)
+            work(self._link)
+        except (self._line.faces.down, self._line.faces.damaged):
+            raise  # from the other connection
+        except (OSError, HiredisError) as error:
+            self._drop()
+            if not self._closed:
+                raise self._line.faces.of(error, self._line.place.shown) from error
+        except BaseException:
+            self._drop()
+            raise
+
+    def _open(self, link: Link | None) -> None:
+        if link is not None or self._closed:
+            return
+        deadline = time.monotonic() + PATIENCE
+        for topic in self._boxes:
+            exchange = _exchange_of(topic)
+            binding = (self._keys.binding(exchange), self._keys.binding_deadlines)
+            self._line.run(scripts.BIND, binding, (self._member(topic), exchange, _BINDING_LIFE * 1000))
+        link = dial(self._line.place, deadline, self._line.faces)
+        try:
+            link.send([("SUBSCRIBE", *self._topics)], deadline)
+            while sum(push[0] == b"subscribe" for push in link.pushes) < len(self._topics):
+                self._listen_for_a_while(link, deadline)
+            if self._boxes:
+                (reply,) = link.call([("CLIENT", "TRACKING", "ON", "OPTIN")], deadline)
+                if isinstance(reply, ReplyError):
+                    raise reply
+        except BaseException:
+            link.close()
+            raise
+        self._link = link
+
+    def _listen_for_a_while(self, link: Link, deadline: float) -> None:
+        if not link.has_more and not readable((link,), deadline - time.monotonic()):
+            raise TimeoutError("it did not confirm the subscription in time")
+        link.listen()
+
+    def _wait(self, link: Link, seconds: float) -> None:
+        if not link.has_more:
+            readable((link, self._bell), seconds)
+        self._bell.still()
+        if time.monotonic() - link.used >= _SILENCE:
+            link.call([("PING",)], time.monotonic() + PATIENCE)
+
+    def _hear(self, link: Link) -> None:
+        link.listen()
+        if self._boxes:
+            self._empty_boxes(link)
+        for push in link.take_pushes():
+            if push[0] == b"message" and push[1] in self._topics:
+                self._take(self._topics[push[1]], push[2])
+
+    def _empty_boxes(self, link: Link) -> None:
+        deadline = time.monotonic() + PATIENCE
+        for topic in self._boxes:
+            box = self._keys.prefix + topic
+            while True:
+                _, _, text = link.call([("CLIENT", "CACHING", "YES"), ("EXISTS", box), ("RPOP", box)], deadline)
+                if not isinstance(text, bytes):
+                    break
+                self._take(topic, text)
+
+    def _take(self, topic: str, text: bytes) -> None:
+        message, _ = envelope.read(text)
+        sent = message.properties.get(SENT)
+        if isinstance(sent, float) and sent <= self._clock.time() - _KEPT:
+            return
+        self._heard.append((topic, message.body if SENT in message.properties else _with_return(message.body)))
+
+    def _member(self, topic: str) -> str:
+        return self._keys.sep.join((topic, "", topic))
+
+    # ending
+
+    def wake(self) -> None:
+        self._called = True
+        self._bell.ring()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._bell.ring()
+        with self._reading:
+            self._drop()
+            self._bell.close()
+        for topic in self._boxes:
+            exchange = _exchange_of(topic)
+            binding = (self._keys.binding(exchange), self._keys.binding_deadlines, self._keys.prefix + topic)
+            with suppress(self._line.faces.down, self._line.faces.damaged):
+                self._line.run(scripts.UNBIND, binding, (self._member(topic), exchange))
+
+    def _drop(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def before_fork(self) -> None:
+        """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
+
+    def after_fork(self, *, child: bool) -> None:
+        if child:
+            self._drop()
+            self._bell.close()
+            self._closed = True
+            self._boxes = []
+            self._reading = Lock()
+
+
+def _exchange_of(topic: str) -> str:
+    """``reply.celery.pidbox`` of ``reply.celery.pidbox.0197…``."""
+    return topic.rpartition(".")[0]
+
+
+def _with_return(payload: bytes) -> bytes:
+    """A question from Celery, with its return address in the one field that an answer is sent to."""
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        question = json.loads(payload)
+        address = question["reply_to"]
+        ticket, exchange, routing_key = question["ticket"], address["exchange"], address["routing_key"]
+        if routing_key.startswith(_REPLY):  # one of ours, sent through Celery's channel
+            return payload
+        address["routing_key"] = RETURN.join(("", exchange, routing_key, ticket))
+        return json.dumps(question).encode()
+    return payload
