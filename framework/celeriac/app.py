@@ -72,14 +72,14 @@ class Celeriac(Parts):
         """
         from celeriac.settings import sources
 
-        self._forget_derived()
+        self.configured()
         sources.from_object(self.conf, source, namespace=namespace)
 
     def config_from_file(self, path: str | os.PathLike[str]) -> None:
         """Take settings from a TOML, JSON or Python file; of a ``pyproject.toml`` the table ``[tool.celeriac]``."""
         from celeriac.settings import sources
 
-        self._forget_derived()
+        self.configured()
         sources.from_file(self.conf, Path(path))
 
     def config_from_envvar(self, variable: str) -> None:
@@ -94,9 +94,6 @@ class Celeriac(Parts):
 
     def configured(self) -> None:
         """Settings have changed: forget what was worked out from them."""
-        self._forget_derived()
-
-    def _forget_derived(self) -> None:
         for name in ("codec", "caller", "routes"):
             self._parts.pop(name, None)
 

@@ -121,10 +121,6 @@ class Caller:
         self._app = app
         self._prepared: dict[str, _Prepared] = {}
 
-    def reset(self) -> None:
-        """Forget what was prepared: settings or tasks have changed, or this is a forked child."""
-        self._prepared = {}
-
     def build(
         self,
         name: str,

@@ -303,3 +303,13 @@ def test_send_batch_checks_nothing_twice_and_keeps_order_of_ids(app: Celeriac, w
 
     assert len({result.id for result in results}) == 50
     assert [entry[1][0] for entry in app.ran] == list(range(50))  # type: ignore[attr-defined]
+
+
+def test_a_retry_may_bring_new_arguments(app: Celeriac, worker: WorkerInTest) -> None:
+    @app.task(name="halves", bind=True, default_retry_delay=0)
+    def halves(self: Any, number: int) -> int:
+        if number > 1:
+            raise self.retry(args=(number // 2,))
+        return self.request.retries  # type: ignore[no-any-return]
+
+    assert halves.delay(8).get(timeout=5) == 3

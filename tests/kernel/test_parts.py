@@ -320,3 +320,15 @@ def test_publishing_to_a_broker_that_is_down_ends_within_its_deadline() -> None:
         app.send_task("x")
 
     assert time.monotonic() - began < 3
+
+
+def test_an_environment_variable_may_name_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop.toml").write_text('[celeriac]\ntask_default_queue = "mail"\n')
+    monkeypatch.setenv("SHOP_CONFIG", str(tmp_path / "shop.toml"))
+    app = Celeriac("x")
+
+    app.config_from_envvar("SHOP_CONFIG")
+
+    assert app.conf.task_default_queue == "mail"
+    with pytest.raises(ConfigurationError, match="NOTHING_SET is not set"):
+        app.config_from_envvar("NOTHING_SET")

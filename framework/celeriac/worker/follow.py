@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import NAMESPACE_OID, uuid5
 
 from celeriac.call import AGAIN
+from celeriac.kinds import SERIALIZER
 from celeriac.message import Message, Publication
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def retried(app: Celeriac, request: Request, context: Context, control: Retry) -
     body = old.body
     args, kwargs = control.args if len(control.args) == 2 else (None, None)
     if args is not None or kwargs is not None:
-        name, _ = app.registry.find_content_type(_serializer_kind(), old.content_type)
+        name, _ = app.registry.find_content_type(SERIALIZER, old.content_type)
         new_args = context.args if args is None else list(args)
         new_kwargs = context.kwargs if kwargs is None else dict(kwargs)
         encoded = app.codec.encode((new_args, new_kwargs, context.embed), name, headers.get("compression"))
@@ -101,9 +102,3 @@ def _takes_three(parameters: Any) -> bool:
         if parameter.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     ]
     return len(positional) >= 3 and positional[2].default is Parameter.empty
-
-
-def _serializer_kind() -> Any:
-    from celeriac.kinds import SERIALIZER
-
-    return SERIALIZER
