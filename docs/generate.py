@@ -175,7 +175,7 @@ def package(name: str) -> str:
 
 def _capabilities(kind: Kind, found: Mapping[str, type[Driver]]) -> str:
     rows = [
-        (f"`{name}`", *(YES if driver.supports(name) else NO for driver in found.values()), meaning)
+        (f"`{name}`", *(YES if name in driver.capabilities else NO for driver in found.values()), meaning)
         for name, meaning in kind.capabilities.items()
     ]
     return _table(("Capability", *(f"`{name}`" for name in found), "Meaning"), rows)

@@ -182,7 +182,7 @@ def _arguments(app: Celeriac, letter: DeadLetter) -> dict[str, Any]:
     try:
         codec.check(len(message.body), message.content_type, codec.accepted(app.conf.accept_content))
         name, serializer = app.registry.find_content_type(SERIALIZER, message.content_type)
-        if not serializer.supports("safe"):
+        if "safe" not in serializer.capabilities:
             raise ContentDisallowed(f"reading {name} may run code")
         args, kwargs, _ = codec.decode(message.body, message.content_type, message.headers.get("compression"))
     except (CeleriacError, TypeError, ValueError) as error:

@@ -55,7 +55,9 @@ def _driver(kind_name: str, name: str) -> dict[str, Any]:
         "api": driver.api,
         "about": (inspect.getdoc(driver) or "").partition("\n\n")[0].replace("\n", " "),
         "capabilities": {
-            capability: meaning for capability, meaning in kind.capabilities.items() if driver.supports(capability)
+            capability: meaning
+            for capability, meaning in kind.capabilities.items()
+            if capability in driver.capabilities
         },
     }
 

@@ -12,9 +12,10 @@ class Driver(ABC):  # noqa: B024 (its kinds have the abstract methods)
     api: ClassVar[int] = 1
     """The version of the contract that this driver was written for."""
 
-    capabilities: ClassVar[frozenset[str]] = frozenset()
-    """Names out of the CAPABILITIES of the driver's kind."""
+    capabilities: frozenset[str] = frozenset()
+    """Names out of the CAPABILITIES of the driver's kind. The class declares all that the driver can do; an object
+    whose URL or options leave less of it sets what is left."""
 
-    @classmethod
-    def supports(cls, capability: str) -> bool:
-        return capability in cls.capabilities
+    def supports(self, capability: str) -> bool:
+        """Whether this object can do it."""
+        return capability in self.capabilities

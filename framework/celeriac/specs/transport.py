@@ -22,6 +22,7 @@ CAPABILITIES: Mapping[str, str] = {
     "fan-out": "broadcasts reach every subscriber",
     "peek": "waiting messages can be looked at without being consumed",
     "dead-letter": "keeps dead letters with their evidence",
+    "census": "knows all its queues, what is held and delayed in them, and how old their oldest message is",
 }
 
 
@@ -153,11 +154,12 @@ class Transport(Driver):
 
     @abstractmethod
     def queues(self) -> list[str]:
-        """The names of all queues that hold anything or were used lately, sorted."""
+        """The names of all queues that hold anything or were used lately, sorted. Without a census: of those that this
+        object has used."""
 
     @abstractmethod
     def counts(self, queue: str) -> QueueCounts:
-        """How much the queue holds; all zero for one that does not exist."""
+        """How much the queue holds; all zero for one that does not exist. Without a census only `ready` is known."""
 
     @abstractmethod
     def peek(self, queue: str, limit: int) -> list[Message]:
@@ -165,11 +167,13 @@ class Transport(Driver):
 
     @abstractmethod
     def oldest(self, queue: str) -> float | None:
-        """The Unix time at which the oldest ready message was published or became due, or None."""
+        """The Unix time at which the oldest ready message was published or became due; None when there is none, and
+        always without a census."""
 
     @abstractmethod
     def purge(self, queue: str) -> int:
-        """Drop all ready and delayed messages of the queue, leave what is held, and return how many were dropped."""
+        """Drop all ready and delayed messages of the queue, leave what is held, and return how many were dropped.
+        Without a census what is delayed stays."""
 
     # dead letters
 

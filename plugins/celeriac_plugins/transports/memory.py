@@ -13,7 +13,6 @@ from functools import partial
 from heapq import heappop, heappush, nsmallest
 from itertools import count
 from threading import Lock
-from typing import ClassVar
 from weakref import WeakValueDictionary
 
 from celeriac.message import MAX_PRIORITY, Delivery, Message, Publication, pack, unpack
@@ -241,7 +240,7 @@ class MemorySubscription(Subscription):
 class MemoryTransport(Transport):
     """See the module. Takes no options. A forked child has its own, empty space."""
 
-    capabilities: ClassVar[frozenset[str]] = frozenset({"delay", "priority", "lease", "fan-out", "peek", "dead-letter"})
+    capabilities = frozenset({"delay", "priority", "lease", "fan-out", "peek", "dead-letter", "census"})
 
     def __init__(self, options: TransportOptions) -> None:
         super().__init__(options)

@@ -54,7 +54,7 @@ class LoggerSuite:
         made.uninstall()
 
     def needs(self, capability: str) -> None:
-        if not self.driver.supports(capability):
+        if capability not in self.driver.capabilities:
             pytest.skip(f"{self.driver.__name__} does not declare {capability!r}")
 
     # what it says of itself

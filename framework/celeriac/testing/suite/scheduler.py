@@ -53,7 +53,7 @@ class SchedulerSuite:
         made.close()
 
     def needs(self, capability: str) -> None:
-        if not self.driver.supports(capability):
+        if capability not in self.driver.capabilities:
             pytest.skip(f"{self.driver.__name__} does not declare {capability!r}")
 
     # what it says of itself

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from itertools import count
-from typing import ClassVar
 
 from celeriac.errors import TransportDown
 from celeriac.message import MAX_PRIORITY, Delivery, Message, Publication, pack, unpack
@@ -45,7 +44,7 @@ class FilesystemTransport(Transport):
     Not for network shares, whose renames and locks promise less.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset(
+    capabilities = frozenset(
         {
             "durable",
             "processes",
@@ -56,6 +55,7 @@ class FilesystemTransport(Transport):
             "fan-out",
             "peek",
             "dead-letter",
+            "census",
         }
     )
 

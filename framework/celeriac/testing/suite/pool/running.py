@@ -60,7 +60,7 @@ class RunClauses(PoolClauses):
         on = stage(concurrency=2)
         for first in range(0, 100, 25):
             on.begin(*(ask(key, "echo") for key in range(first, first + 25)))
-            if not self.driver.supports("parallel"):
+            if "parallel" not in self.driver.capabilities:
                 on.wait(*range(first, first + 25))
         on.wait(*range(100))
         on.check_each_answered_once(100)
@@ -74,7 +74,7 @@ class RunClauses(PoolClauses):
     def test_width_and_depth_are_at_least_one(self, stage: Staged) -> None:
         """The width is the concurrency that was asked for, or 1 when tasks do not run in parallel."""
         on = stage(concurrency=2)
-        assert on.pool.width == (2 if self.driver.supports("parallel") else 1)
+        assert on.pool.width == (2 if "parallel" in self.driver.capabilities else 1)
         assert on.pool.depth >= 1
 
     def test_running_lists_what_has_begun_and_not_ended(self, stage: Staged) -> None:

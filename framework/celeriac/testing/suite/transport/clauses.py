@@ -10,11 +10,25 @@ from typing import Any, ClassVar
 import pytest
 
 from celeriac.message import Delivery, Message, Publication
-from celeriac.specs.transport import Transport, TransportOptions
+from celeriac.specs.transport import QueueCounts, Transport, TransportOptions
 from celeriac.testing.clock import ManualClock
 
+LONGEST_NAP = 3.0
+"""Seconds; clauses that would have to sleep longer are skipped for a broker that keeps the time itself."""
 PATIENCE = 10.0
 """Seconds that a clause waits for what must come; only a driver that breaks the clause waits so long."""
+
+
+class BrokersClock(ManualClock):
+    """For brokers that keep the time themselves: the machine's time, which cannot be moved, only waited for."""
+
+    def time(self) -> float:
+        return time.time()
+
+    def advance(self, seconds: float) -> None:
+        if seconds > LONGEST_NAP:
+            pytest.skip(f"the broker keeps the time itself, and {seconds:g} s would have to be waited for")
+        time.sleep(seconds)
 
 
 class TransportClauses:
@@ -33,6 +47,8 @@ class TransportClauses:
     """The name of an option that the driver knows, if it knows any."""
     lease: ClassVar[float] = 30.0
     extra: ClassVar[Mapping[str, Any]] = {}
+    narrowed: ClassVar[frozenset[str] | None] = None
+    """What the driver can do with this URL and these options, when that is less than its class declares."""
 
     def make(self, url: str, **options: Any) -> Transport:
         """A transport for `url`; `options` are fields of TransportOptions. Replace it for special cases."""
@@ -40,7 +56,7 @@ class TransportClauses:
 
     @pytest.fixture
     def clock(self) -> ManualClock:
-        """Replace it by one whose `advance` sleeps when the broker keeps the time itself."""
+        """Replace it by `BrokersClock` when the broker keeps the time itself."""
         return ManualClock()
 
     @pytest.fixture
@@ -60,11 +76,28 @@ class TransportClauses:
         yield other
         other.close()
 
+    def supports(self, capability: str) -> bool:
+        """Whether the driver declares it, with this URL and these options."""
+        declared = self.driver.capabilities if self.narrowed is None else self.narrowed
+        return capability in declared
+
     def needs(self, *capabilities: str) -> None:
         """Skip the clause unless the driver declares these."""
         for capability in capabilities:
-            if not self.driver.supports(capability):
+            if not self.supports(capability):
                 pytest.skip(f"{self.driver.__name__} does not declare {capability!r}")
+
+    def counted(
+        self, transport: Transport, queue: str = "q", *, ready: int = 0, held: int = 0, delayed: int = 0
+    ) -> None:
+        """The queue holds just so many messages; for a driver without a census only the ready ones are looked at."""
+        expected = QueueCounts(ready, held, delayed)
+        if self.supports("census"):
+            assert transport.counts(queue) == expected
+        else:
+            counted = transport.counts(queue)
+            assert counted == QueueCounts(counted.ready)
+            assert counted.ready == ready
 
 
 def message(name: str, priority: int | None = None, **headers: Any) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from celeriac.message import Publication
-from celeriac.specs.transport import QueueCounts, Transport
+from celeriac.specs.transport import Transport
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite.transport.clauses import PATIENCE, TransportClauses, message, names, send, take, take_now
 
@@ -64,7 +64,7 @@ class DelayClauses(TransportClauses):
         self.needs("delay")
         batch = [Publication("q", message("now")), Publication("q", message("later"), clock.time() + 9)]
         transport.publish(batch, timeout=PATIENCE)
-        assert transport.counts("q") == QueueCounts(ready=1, delayed=1)
+        self.counted(transport, ready=1, delayed=1)
         assert names(take_now(transport)) == ["now"]
 
     def test_delayed_messages_survive_the_end_of_their_sender(
@@ -76,7 +76,7 @@ class DelayClauses(TransportClauses):
         again = self.make(address, clock=clock)
         try:
             assert take_now(again) == []
-            assert again.counts("q") == QueueCounts(delayed=1)
+            self.counted(again, delayed=1)
             clock.advance(61)
             assert names(take_now(again)) == ["a"]
         finally:
@@ -92,6 +92,6 @@ class DelayClauses(TransportClauses):
             delivery = take(transport, 1)[0]
             assert delivery.message.id == f"now-{number}"
             transport.ack([delivery])
-        assert transport.counts("q") == QueueCounts(delayed=2000)
+        self.counted(transport, delayed=2000)
         clock.advance(503.5)
         assert names(take_now(transport)) == ["0", "1", "2", "3"]

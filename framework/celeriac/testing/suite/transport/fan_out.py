@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from celeriac.specs.transport import QueueCounts, Subscription, Transport
+from celeriac.specs.transport import Subscription, Transport
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite.transport.background import Background
 from celeriac.testing.suite.transport.clauses import PATIENCE, TransportClauses
@@ -123,5 +123,6 @@ class FanOutClauses(TransportClauses):
     @pytest.mark.usefixtures("listener")
     def test_broadcasts_and_queues_do_not_touch(self, transport: Transport) -> None:
         transport.broadcast("a", b"hello")
-        assert transport.counts("a") == QueueCounts()
-        assert transport.queues() == []
+        self.counted(transport, queue="a")
+        if self.supports("census"):
+            assert transport.queues() == []

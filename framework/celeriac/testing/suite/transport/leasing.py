@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.specs.transport import QueueCounts, Transport
+from celeriac.specs.transport import Transport
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite.transport.clauses import TransportClauses, names, send, take, take_now, take_one
 
@@ -45,7 +45,7 @@ class LeaseClauses(TransportClauses):
         clock.advance(self.lease * 0.8)
         assert take_now(other) == []
         transport.ack([a])
-        assert transport.counts("q") == QueueCounts(held=1)
+        self.counted(transport, held=1)
 
     def test_a_renewed_message_comes_again_when_the_new_lease_runs_out(
         self, transport: Transport, clock: ManualClock

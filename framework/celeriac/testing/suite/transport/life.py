@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from celeriac.errors import ConfigurationError, TransportDown
-from celeriac.specs.transport import CAPABILITIES, QueueCounts, Transport
+from celeriac.specs.transport import CAPABILITIES, Transport
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite.transport.clauses import TransportClauses, message, names, send, take, take_now
 
@@ -15,6 +15,12 @@ from celeriac.testing.suite.transport.clauses import TransportClauses, message, 
 class LifeClauses(TransportClauses):
     def test_its_capabilities_are_known_ones(self) -> None:
         assert self.driver.capabilities <= CAPABILITIES.keys()
+
+    def test_an_object_declares_what_its_class_does_or_less(self, transport: Transport) -> None:
+        assert transport.capabilities <= self.driver.capabilities
+        assert {each for each in CAPABILITIES if transport.supports(each)} == {
+            each for each in CAPABILITIES if self.supports(each)
+        }
 
     def test_it_was_written_for_this_contract(self) -> None:
         assert self.driver.api == Transport.api
@@ -94,7 +100,7 @@ class LifeClauses(TransportClauses):
         clock.advance(self.lease + 1)
         again = self.make(address, clock=clock)
         assert take_now(again) == []
-        assert again.counts("q") == QueueCounts()
+        self.counted(again)
         again.close()
 
     def test_closing_one_object_leaves_another_alone(self, transport: Transport, other: Transport) -> None:

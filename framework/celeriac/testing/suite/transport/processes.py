@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from celeriac.clock import SystemClock
-from celeriac.specs.transport import QueueCounts, Transport
+from celeriac.specs.transport import Transport
 from celeriac.testing.suite.another_process import AnotherProcess
 from celeriac.testing.suite.transport.background import Background
 from celeriac.testing.suite.transport.clauses import PATIENCE, TransportClauses, names, send, take, take_now
@@ -111,7 +111,7 @@ class ProcessClauses(TransportClauses):
                 while line := other.hear():
                     received.update(json.loads(line))
         assert received == Counter(sent)
-        assert here.counts("q") == QueueCounts()
+        self.counted(here)
 
     def test_what_a_killed_process_held_comes_back_at_once(self, here: Transport, address: str) -> None:
         self.needs("owner-liveness")
@@ -130,7 +130,7 @@ class ProcessClauses(TransportClauses):
         send(here, "a")
         with self.start(HOLD, address) as other:
             assert json.loads(other.hear()) == ["a"]
-        if not self.driver.supports("owner-liveness"):
+        if not self.supports("owner-liveness"):
             assert take_now(here) == []
         late = self.make(address, clock=_Ahead(LEASE + 1), lease=LEASE)
         try:
@@ -144,7 +144,7 @@ class ProcessClauses(TransportClauses):
         with self.start(CLOSE_AND_STAY, address) as other:
             assert json.loads(other.hear()) == ["a"]
             assert Background(lambda: here.receive(["q"], 9, timeout=0.7)).result() == []
-            assert here.counts("q") == QueueCounts(held=1)
+            self.counted(here, held=1)
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
     def test_a_forked_child_that_drops_its_copy_does_no_harm(self, address: str) -> None:

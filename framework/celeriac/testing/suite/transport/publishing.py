@@ -10,7 +10,7 @@ import pytest
 
 from celeriac.errors import EncodeError
 from celeriac.message import Message, Publication
-from celeriac.specs.transport import QueueCounts, Transport
+from celeriac.specs.transport import Transport
 from celeriac.testing.suite.transport.background import Background
 from celeriac.testing.suite.transport.clauses import (
     PATIENCE,
@@ -130,16 +130,17 @@ class PublishClauses(TransportClauses):
         with pytest.raises(EncodeError):
             transport.publish([Publication("q", each) for each in (message("a"), bad, message("b"))], timeout=PATIENCE)
         assert take_now(transport) == []
-        assert transport.counts("q") == QueueCounts()
+        self.counted(transport)
 
     @pytest.mark.parametrize("queue", params(QUEUE_NAMES))
     def test_a_queue_may_have_any_name(self, transport: Transport, queue: str) -> None:
         send(transport, "one", queue=queue)
-        assert transport.queues() == [queue]
+        if self.supports("census"):
+            assert transport.queues() == [queue]
         delivery = take_one(transport, queue)
         assert (delivery.queue, delivery.message.id) == (queue, "one")
         transport.ack([delivery])
-        assert transport.counts(queue) == QueueCounts()
+        self.counted(transport, queue=queue)
 
     def test_queues_of_similar_names_are_different_queues(self, transport: Transport) -> None:
         for queue in QUEUE_NAMES.values():

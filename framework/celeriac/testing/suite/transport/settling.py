@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from celeriac.message import Delivery
-from celeriac.specs.transport import QueueCounts, Transport
+from celeriac.specs.transport import Transport
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite.transport.clauses import TransportClauses, names, send, take, take_now, take_one
 
@@ -34,7 +34,7 @@ class SettleClauses(TransportClauses):
     def test_an_acknowledged_message_is_gone(self, transport: Transport, clock: ManualClock) -> None:
         send(transport, "a", "b", "c")
         transport.ack(take(transport, 2))
-        assert transport.counts("q") == QueueCounts(ready=1)
+        self.counted(transport, ready=1)
         clock.advance(self.lease * 3)
         assert names(take_now(transport)) == ["c"]
 
@@ -43,7 +43,7 @@ class SettleClauses(TransportClauses):
         a, b, c = take(transport, 3)
         transport.ack([b])
         transport.reject([a])
-        assert transport.counts("q") == QueueCounts(ready=1, held=1)
+        self.counted(transport, ready=1, held=1)
         assert names(take_now(transport)) == ["a"]
         transport.reject([c])
         assert names(take_now(transport)) == ["c"]
@@ -82,7 +82,7 @@ class SettleClauses(TransportClauses):
         send(transport, "a", "b")
         a, b = take(transport, 2)
         transport.delay([(a, clock.time() + 20), (b, clock.time() + 10)])
-        assert transport.counts("q") == QueueCounts(delayed=2)
+        self.counted(transport, delayed=2)
         assert take_now(transport) == []
         clock.advance(10.5)
         assert names(take_now(transport)) == ["b"]
@@ -118,7 +118,7 @@ class SettleClauses(TransportClauses):
         clock.advance(self.lease + 1)
         current = take_one(other)
         self.settle(transport, settlement, stale)
-        assert transport.counts("q") == QueueCounts(held=1), "the message is still held, once"
+        self.counted(transport, held=1)
         assert take_now(transport) == []
         other.reject([current])
         assert take_one(other).count == 3, "the present holder could settle it"
@@ -130,9 +130,9 @@ class SettleClauses(TransportClauses):
         transport.reject([stale], started=False)
         current = take_one(transport)
         self.settle(transport, settlement, stale)
-        assert transport.counts("q") == QueueCounts(held=1), "the message is still held, once"
+        self.counted(transport, held=1)
         transport.ack([current])
-        assert transport.counts("q") == QueueCounts()
+        self.counted(transport)
 
     @each_settlement
     def test_an_acknowledged_message_cannot_be_settled_again(self, transport: Transport, settlement: str) -> None:
@@ -140,8 +140,8 @@ class SettleClauses(TransportClauses):
         delivery = take_one(transport)
         transport.ack([delivery])
         self.settle(transport, settlement, delivery)
-        assert transport.counts("q") == QueueCounts()
-        if self.driver.supports("dead-letter"):
+        self.counted(transport)
+        if self.supports("dead-letter"):
             assert transport.dead_letters() == []
 
     @pytest.mark.parametrize("settlement", ["ack", "reject", "delay", "dead-letter"])
@@ -150,6 +150,7 @@ class SettleClauses(TransportClauses):
         a, b, c = take(transport, 3)
         transport.ack([b])
         self.settle(transport, settlement, a, b, c)
-        assert transport.counts("q").held == 0
+        if self.supports("census"):
+            assert transport.counts("q").held == 0
         ready = [] if settlement in ("ack", "dead-letter") else ["a", "c"]
         assert sorted(names(take_now(transport))) == ready
