@@ -201,13 +201,13 @@ def limits() -> str:
 
 
 def _limit(driver: type[Driver], capability: str) -> str:
-    if driver.supports(capability):
+    if capability in driver.capabilities:
         return "any task"
-    return "coroutine tasks, where they await" if driver.supports("await-limits") else "no"
+    return "coroutine tasks, where they await" if "await-limits" in driver.capabilities else "no"
 
 
 def _terminate(driver: type[Driver]) -> str:
-    return "yes" if driver.supports("terminate") else "no"
+    return "yes" if "terminate" in driver.capabilities else "no"
 
 
 # writing
