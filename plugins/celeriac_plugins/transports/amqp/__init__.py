@@ -1,0 +1,157 @@
+"""Queues in RabbitMQ, as Celery uses them: Celery's clients and workers share them. See docs/rabbitmq.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from celeriac.errors import UnsupportedCapability
+from celeriac.message import Delivery, Message, Publication
+from celeriac.specs.transport import DeadLetter, QueueCounts, Subscription, Transport, TransportOptions
+
+from . import envelope, ladder, methods
+from .dead import DeadLetters
+from .envelope import FRESH, History
+from .fan_out import FanOut
+from .line import Line, Post
+from .names import lane_name, queue_name
+from .place import Place
+from .receiving import Receiving
+
+
+class AmqpTransport(Transport):
+    """``amqp://user:password@host:5672/vhost``; see `place.Place` for the URL and its options."""
+
+    capabilities = frozenset(
+        {
+            "durable",
+            "processes",
+            "multi-host",
+            "delay",
+            "priority",
+            "owner-liveness",
+            "fan-out",
+            "dead-letter",
+        }
+    )
+
+    def __init__(self, options: TransportOptions) -> None:
+        super().__init__(options)
+        place = Place.parse(options.url, options.extra)
+        if "x-max-priority" not in place.arguments:
+            self.capabilities = self.capabilities - {"priority"}
+        self._now = options.clock.time
+        self._line = Line(place)
+        self._receiving = Receiving(place, self._line, options)
+        self._dead = DeadLetters(self._line, options.clock)
+        self._fan_out = FanOut(place, self._line, self._receiving.heartbeat, options.clock)
+
+    # publishing
+
+    def publish(self, batch: Sequence[Publication], timeout: float) -> None:
+        now, most = self._now(), self._line.largest_properties
+        posts: list[Post] = []
+        late: list[Post] = []
+        for queue, message, due in ((each.queue, each.message, each.due) for each in batch):
+            if due is not None and due > now:
+                content = envelope.write(message, History(0, due), most)
+                late.append(Post(queue, *ladder.entry(queue, due - now), content))
+            else:
+                posts.append(Post(queue, "", queue_name(queue), envelope.write(message, FRESH, most)))
+        self._line.post(posts, timeout)
+        self._line.post(late, timeout, late=True)
+
+    # receiving
+
+    def receive(self, queues: Sequence[str], limit: int, timeout: float | None) -> list[Delivery]:
+        return self._receiving.receive(queues, limit, timeout)
+
+    def wake(self) -> None:
+        self._receiving.wake()
+
+    # settling
+
+    def ack(self, batch: Sequence[Delivery]) -> None:
+        self._receiving.acknowledge(batch)
+
+    def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
+        held = self._receiving.held(batch)
+        posts = [self._receiving.again(each, each.count if started else each.count - 1) for each in held]
+        self._receiving.move(held, posts)
+
+    def delay(self, batch: Sequence[tuple[Delivery, float]], started: bool = True) -> None:
+        dues = {id(delivery): due for delivery, due in batch}
+        held = self._receiving.held([delivery for delivery, _ in batch])
+        now = self._now()
+        self.reject([each for each in held if dues[id(each)] <= now], started)
+        later = [each for each in held if dues[id(each)] > now]
+        posts = [
+            self._receiving.later(each, dues[id(each)], each.count if started else each.count - 1) for each in later
+        ]
+        self._receiving.move(later, posts, late=True)
+
+    def renew(self, batch: Sequence[Delivery]) -> list[Delivery]:
+        self._receiving.beat()
+        held = {id(each) for each in self._receiving.held(batch)}
+        return [each for each in batch if id(each) not in held]
+
+    def dead_letter(self, batch: Sequence[tuple[Delivery, str, str]]) -> None:
+        held = {id(each) for each in self._receiving.held([delivery for delivery, _, _ in batch])}
+        buried = [each for each in batch if id(each[0]) in held]
+        if buried:
+            self._receiving.move([delivery for delivery, _, _ in buried], self._dead.posts(buried))
+            self._dead.trim(self.dead_letter_limit)
+
+    # looking after queues
+
+    def queues(self) -> list[str]:
+        self._line.touch()
+        return self._line.used
+
+    def counts(self, queue: str) -> QueueCounts:
+        ready = sum(self._line.ready_in(name) or 0 for name in (queue_name(queue), lane_name(queue)))
+        self._receiving.barrier()
+        return QueueCounts(ready + len(self._receiving.waiting_here(queue)))
+
+    def peek(self, queue: str, limit: int) -> list[Message]:  # noqa: ARG002
+        """Raises UnsupportedCapability: looking at a message marks it as delivered."""
+        raise UnsupportedCapability("RabbitMQ does not show messages without delivering them")
+
+    def oldest(self, queue: str) -> float | None:  # noqa: ARG002
+        return None
+
+    def purge(self, queue: str) -> int:
+        dropped = self._receiving.drop_waiting(queue)
+        for name in (queue_name(queue), lane_name(queue)):
+            if self._line.ready_in(name) is not None:
+                (reply,) = self._line.order(lambda channel, name=name: [methods.queue_purge(channel, name)])  # type: ignore[misc]
+                dropped += int.from_bytes(reply.arguments[:4], "big")
+        return dropped
+
+    # dead letters
+
+    def dead_letters(self, limit: int = 100, offset: int = 0) -> list[DeadLetter]:
+        return self._dead.newest(limit, offset)
+
+    def find_dead(self, ids: Sequence[str]) -> list[DeadLetter]:
+        return self._dead.find(ids)
+
+    def replay(self, ids: Sequence[str]) -> int:
+        return self._dead.replay(ids)
+
+    def drop_dead(self, ids: Sequence[str]) -> int:
+        return self._dead.drop(ids)
+
+    # fan-out
+
+    def broadcast(self, topic: str, payload: bytes) -> None:
+        self._fan_out.send(topic, payload)
+
+    def subscribe(self, topics: Sequence[str]) -> Subscription:
+        return self._fan_out.subscribe(topics)
+
+    # life
+
+    def close(self) -> None:
+        self._receiving.close()
+        self._fan_out.close()
+        self._line.close()

@@ -1,0 +1,189 @@
+"""A message as AMQP's basic properties and a body, the way Celery writes it.
+
+Celery's message *is* an AMQP message: its headers are the table of headers, its properties are properties. Two things
+are added. A header ``x-celeriac`` where a message has a history: ``2;1700000000.25;-`` says that two deliveries have
+begun, when it is due, and (-) that its sender gave no delivery mode. And a message which AMQP cannot express (a header
+of more than 64 bits, a property that the protocol does not have) travels whole in its body, in our own packing; only
+workers of ours read that, and Celery could not have sent it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from celeriac.message import UNREADABLE, Message, pack, unpack
+
+from .wire import Inexpressible, Malformed, read_short, read_table, short, table
+
+HISTORY: Final = "x-celeriac"
+WRAPPED: Final = "application/x-celeriac-message"
+_PERSISTENT: Final = 2
+_FLAGS: Final = struct.Struct(">H")
+_U64: Final = struct.Struct(">Q")
+_DEATHS: Final = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
+"""Headers that brokers add on the way."""
+
+
+class History(NamedTuple):
+    """What has happened to a message so far."""
+
+    begun: int = 0
+    """Deliveries that have begun."""
+    due: float | None = None
+    """Nobody is to see it before."""
+
+
+FRESH: Final = History()
+
+
+class Envelope(NamedTuple):
+    """What goes into the content of a publish."""
+
+    properties: bytes
+    body: bytes
+
+
+def write(message: Message, history: History, most: int) -> Envelope:
+    """The content for a message; its properties take `most` bytes at most.
+
+    Raises:
+        EncodeError: a header or property holds something other than plain values.
+    """
+    try:
+        properties = _properties(message, history)
+    except Inexpressible:
+        properties = b""
+    if properties and len(properties) <= most:
+        return Envelope(properties, message.body)
+    return Envelope(_wrapping(message, history), pack(message))
+
+
+def _wrapping(message: Message, history: History) -> bytes:
+    outer = Message({}, {"priority": int(message.priority)}, b"", WRAPPED, "binary")
+    return _properties(outer, history)
+
+
+def _properties(message: Message, history: History) -> bytes:
+    own, headers = message.properties, message.headers
+    mark = ""
+    if "delivery_mode" not in own:
+        mark = "-"
+    if mark or history is not FRESH:
+        due = "" if history.due is None else repr(history.due)
+        headers = {**headers, HISTORY: f"{history.begun};{due};{mark}"}
+    flags = _CONTENT_TYPE | _CONTENT_ENCODING | _HEADERS | _DELIVERY_MODE
+    if not own.keys() <= _KNOWN:
+        raise Inexpressible("AMQP has no such property")
+    parts = [short(message.content_type), short(message.content_encoding), table(headers)]
+    mode = own.get("delivery_mode", _PERSISTENT)
+    if type(mode) is not int or mode not in (1, 2):
+        raise Inexpressible("a delivery mode is 1 or 2")
+    parts.append(bytes((mode,)))
+    for name, flag, put in _OTHERS:
+        if name in own:
+            flags |= flag
+            parts.append(put(own[name]))
+    return _FLAGS.pack(flags) + b"".join(parts)
+
+
+def _octet(value: Any) -> bytes:
+    if type(value) is not int or not 0 <= value <= 255:
+        raise Inexpressible("a priority is 0 to 255")
+    return bytes((value,))
+
+
+def _text(value: Any) -> bytes:
+    if type(value) is not str:
+        raise Inexpressible("this property is text")
+    return short(value)
+
+
+def _time(value: Any) -> bytes:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise Inexpressible("a timestamp is a number of seconds")
+    return _U64.pack(value)
+
+
+_CONTENT_TYPE, _CONTENT_ENCODING, _HEADERS, _DELIVERY_MODE = 1 << 15, 1 << 14, 1 << 13, 1 << 12
+_OTHERS: Final[tuple[tuple[str, int, Callable[[Any], bytes]], ...]] = (
+    ("priority", 1 << 11, _octet),
+    ("correlation_id", 1 << 10, _text),
+    ("reply_to", 1 << 9, _text),
+    ("expiration", 1 << 8, _text),
+    ("message_id", 1 << 7, _text),
+    ("timestamp", 1 << 6, _time),
+    ("type", 1 << 5, _text),
+    ("app_id", 1 << 3, _text),
+    ("cluster_id", 1 << 2, _text),
+)
+"""In the order of the specification. `user_id` (1 << 4) is not sent: the broker would check it against the login."""
+_KNOWN: Final = {"delivery_mode", *(name for name, _, _ in _OTHERS)}
+_ALL: Final = (
+    ("content_type", 15), ("content_encoding", 14), ("headers", 13), ("delivery_mode", 12), ("priority", 11),
+    ("correlation_id", 10), ("reply_to", 9), ("expiration", 8), ("message_id", 7), ("timestamp", 6), ("type", 5),
+    ("user_id", 4), ("app_id", 3), ("cluster_id", 2),
+)  # fmt: skip
+
+
+def read(properties: bytes, body: bytes) -> tuple[Message, History]:
+    """The message in a content, and its history; what cannot be read is an UNREADABLE message."""
+    try:
+        fields = read_properties(properties)
+        headers: dict[str, Any] = fields.pop("headers", {})
+        history = _history(headers, fields)
+    except (Malformed, ValueError, IndexError, struct.error):
+        return Message({}, {}, body, UNREADABLE, "binary"), FRESH
+    content_type = fields.pop("content_type", "")
+    encoding = fields.pop("content_encoding", "")
+    if content_type == WRAPPED:
+        return unpack(body), history
+    return Message(headers, fields, body, content_type, encoding), history
+
+
+def _history(headers: dict[str, Any], properties: dict[str, Any]) -> History:
+    """Take from headers and properties what their sender did not put there."""
+    for name in [name for name in headers if name.startswith(_DEATHS)]:
+        del headers[name]
+    mark = headers.pop(HISTORY, None)
+    if mark is None:
+        return FRESH
+    begun, due, flags = mark.split(";")
+    if flags:
+        properties.pop("delivery_mode", None)
+    return History(int(begun), float(due) if due else None)
+
+
+def read_properties(data: bytes) -> dict[str, Any]:
+    """All properties that are there, by their names.
+
+    Raises:
+        Malformed, ValueError, IndexError, struct.error: they are damaged.
+    """
+    (flags,) = _FLAGS.unpack_from(data, 0)
+    at = 2
+    fields: dict[str, Any] = {}
+    for name, bit in _ALL:
+        if not flags >> bit & 1:
+            continue
+        if name == "headers":
+            fields[name], at = read_table(data, at)
+        elif name in ("delivery_mode", "priority"):
+            fields[name] = data[at]
+            at += 1
+        elif name == "timestamp":
+            (fields[name],) = _U64.unpack_from(data, at)
+            at += 8
+        else:
+            fields[name], at = read_short(data, at)
+    return fields
+
+
+def headers_of(properties: bytes) -> Mapping[str, Any]:
+    """Just the headers; empty where there are none or they cannot be read."""
+    try:
+        headers: Mapping[str, Any] = read_properties(properties).get("headers", {})
+    except (Malformed, ValueError, IndexError, struct.error):
+        return {}
+    return headers

@@ -1,0 +1,112 @@
+"""What this process holds: every message that the broker has pushed and that is not acknowledged.
+
+A holding is a number on a channel, and ends with its connection: then the broker gives the message to somebody. When
+that is this process again, and the task still runs here, the running task takes over the new holding: a connection that
+breaks does not make a task run twice in the worker that has it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from celeriac.message import Delivery
+
+_REMEMBERED: Final = 300.0
+"""Seconds for which what was finished without its connection is known, in case it comes back."""
+_MOST_REMEMBERED: Final = 10_000
+
+Key = tuple[str, str]
+"""A queue and a task id."""
+
+
+class Token:
+    """One holding: its number on the channel of a connection (`None` while it has none) and its key."""
+
+    __slots__ = ("key", "number", "session", "settled")
+
+    def __init__(self, session: object, number: int, key: Key | None) -> None:
+        self.session: object | None = session
+        self.number = number
+        self.key = key
+        self.settled = False
+
+
+class Holdings:
+    """The holdings of one object. Changed under its lock, which the caller holds."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, Token] = {}
+        """By number, in rising order: those of the present connection."""
+        self._lost: dict[Key, Token] = {}
+        self._finished: dict[Key, float] = {}
+
+    def hold(self, session: object, number: int, key: Key | None) -> Token:
+        token = self.held[number] = Token(session, number, key)
+        return token
+
+    def end_session(self) -> None:
+        """The connection is gone, and all holdings with it."""
+        for token in self.held.values():
+            token.session = None
+            if token.key is not None and not token.settled:
+                self._lost[token.key] = token
+        self.held.clear()
+
+    def take_back(self, session: object, number: int, key: Key | None) -> Token | None:
+        """A message that came again: the token under which it still runs here, which now has the new number, or one
+        that is settled, because it has finished here; None if it is not of this process."""
+        if key is None:
+            return None
+        token = self._lost.pop(key, None)
+        if token is not None and not token.settled:
+            token.session, token.number = session, number
+            self.held[number] = token
+            return token
+        finished = self._finished.pop(key, None)
+        if finished is not None and time.monotonic() - finished < _REMEMBERED:
+            token = self.hold(session, number, key)
+            token.settled = True
+            return token
+        return None
+
+    def holds(self, delivery: Delivery) -> bool:
+        token = delivery.token
+        return isinstance(token, Token) and not token.settled and self.held.get(token.number) is token
+
+    def finish(self, deliveries: Iterable[Delivery]) -> list[int]:
+        """These are done for; the numbers of those that are held, rising."""
+        numbers: list[int] = []
+        for delivery in deliveries:
+            token = delivery.token
+            if not isinstance(token, Token) or token.settled:
+                continue
+            if self.held.get(token.number) is token:
+                numbers.append(token.number)
+            elif token.session is None and token.key is not None and self._lost.pop(token.key, None) is token:
+                self._remember(token.key)
+            token.settled = True
+        return sorted(numbers)
+
+    def _remember(self, key: Key) -> None:
+        now = time.monotonic()
+        if len(self._finished) >= _MOST_REMEMBERED:
+            self._finished = {each: at for each, at in self._finished.items() if now - at < _REMEMBERED}
+        if len(self._finished) < _MOST_REMEMBERED:
+            self._finished[key] = now
+
+    def settle(self, numbers: list[int], frame: Callable[[int, bool], bytes]) -> bytes:
+        """The frames that acknowledge these numbers (rising): one for all up to the last of those before which nothing
+        else is held, and one for each of the others."""
+        wanted = set(numbers)
+        last = 0
+        for number in self.held:
+            if number not in wanted:
+                break
+            last = number
+        frames = [frame(last, True)] if last else []
+        frames += [frame(number, False) for number in numbers if number > last]
+        for number in numbers:
+            del self.held[number]
+        return b"".join(frames)

@@ -1,0 +1,462 @@
+"""Receiving: the broker pushes, up to as many messages as were asked for and are held.
+
+There is one connection and one channel for all receives of an object. Each queue has two consumers: one for the queue
+and one for its lane, in which messages come back that somebody had taken before; the lane is emptied first. What comes
+more than was asked for waits here, for the next receive.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from threading import RLock
+from typing import Final
+
+from celeriac.errors import TransportDown
+from celeriac.message import Delivery
+from celeriac.specs.transport import TransportOptions
+from celeriac_plugins._shared.forks import tell_of_forks
+
+from . import envelope, ladder, methods
+from .dial import dial
+from .envelope import History
+from .holdings import Holdings, Token
+from .line import PATIENCE, Line, Post, Session
+from .link import GET_OK, Channel, ChannelClosed, Link
+from .names import lane_name, queue_name
+from .place import Place
+
+_MOST: Final = 2000
+"""Messages that a consumer is pushed in advance, at most."""
+_FEW: Final = 8
+"""Up to so many, exactly as many are held as were asked for; beyond, the next ones are fetched meanwhile."""
+_EARLY: Final = 0.002
+"""Seconds by which a message may come out of the ladder too early, as clocks differ."""
+_GIVE_BACK: Final = 2.0
+"""Seconds that closing may take for giving back what was pushed in advance."""
+
+
+class _Intake:
+    """A connection that receives, and what it has brought."""
+
+    def __init__(self, link: Link, deadline: float) -> None:
+        self.link = link
+        self.channel: Channel = link.open_channel(deadline)
+        self.prefetch = 0
+        self.consumed: dict[str, tuple[str, str]] = {}
+        """The consumers of each queue: its own, and its lane's."""
+        self.sources: dict[bytes, tuple[str, bool]] = {}
+        """Which queue each consumer that ever was is of, and whether of its lane."""
+        self.ready: dict[tuple[str, bool], deque[Delivery]] = {}
+        self.again: list[Delivery] = []
+        """Those that somebody had and did not settle."""
+        self.early: list[tuple[Delivery, History]] = []
+        """Those that came out of the ladder before they are due."""
+
+    @property
+    def is_gone(self) -> bool:
+        return self.link.error is not None or self.channel.closed is not None
+
+    def number_of(self, queues: Iterable[str]) -> int:
+        """How many messages of these queues are here."""
+        return sum(len(self.ready.get((queue, is_lane), ())) for queue in queues for is_lane in (True, False))
+
+    def pop(self, queue: str, limit: int) -> list[Delivery]:
+        """Up to so many: what came back comes first among those of its priority."""
+        lane, own = (self.ready.get((queue, is_lane)) or deque() for is_lane in (True, False))
+        found: list[Delivery] = []
+        while len(found) < limit and (lane or own):
+            is_own = own and (not lane or own[0].message.priority > lane[0].message.priority)
+            found.append((own if is_own else lane).popleft())
+        return found
+
+
+class Receiving:
+    """The receives of one transport."""
+
+    def __init__(self, place: Place, line: Line, options: TransportOptions) -> None:
+        self._place = place
+        self._line = line
+        self._now = options.clock.time
+        self.heartbeat = max(place.heartbeat or options.lease / 3, 1.0)
+        self._start_afresh()
+        tell_of_forks(self)
+
+    def _start_afresh(self) -> None:
+        self._lock = RLock()
+        self._intake: _Intake | None = None
+        self.holdings = Holdings()
+        self._consumers = count(1)
+        self._turns = count()
+        self._wakes: deque[None] = deque()
+        self._waiting = 0
+        self._wanted = 0
+        self._closed = False
+
+    # receiving
+
+    def receive(self, queues: Sequence[str], limit: int, timeout: float | None) -> list[Delivery]:
+        if limit < 1 or not queues:
+            raise ValueError("receive takes one queue or more, and a limit of 1 or more")
+        names = tuple(dict.fromkeys(queues))
+        deadline = None if timeout is None else time.monotonic() + timeout
+        limit = min(limit, _MOST)
+        with self._lock:
+            self._waiting += 1
+            self._wanted += limit
+        try:
+            return self._receive(names, limit, timeout, deadline)
+        except TransportDown:
+            raise
+        except (OSError, ChannelClosed) as error:
+            raise self._line.down(error) from error
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                self._wanted -= limit
+
+    def _receive(
+        self, queues: tuple[str, ...], limit: int, timeout: float | None, deadline: float | None
+    ) -> list[Delivery]:
+        while True:
+            intake = self._connected()
+            self._declare(queues)
+            if timeout is not None and timeout <= 0:
+                found = self._take(intake, queues, limit)
+                return found if len(found) == limit else found + self._get(intake, queues, limit - len(found))
+            found = self._take_in_order(intake, queues, limit)
+            if found or self._take_wake() or self._closed:
+                return found
+            try:
+                intake.link.wait_for(partial(self._is_over, intake, queues), deadline)
+            except TimeoutError:
+                return self._take(intake, queues, limit)
+
+    def _take_in_order(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+        """What is here, and room for more is made. What came back through a lane waits for what the queue itself
+        may have of higher priority."""
+        self._sort_pushed(intake)
+        if intake.number_of(queues) < limit:
+            self._consume(intake, queues)
+        if any(intake.ready.get((queue, True)) for queue in queues):
+            self.barrier()
+        return self._take(intake, queues, limit)
+
+    def _is_over(self, intake: _Intake, queues: tuple[str, ...]) -> bool:
+        channel = intake.channel
+        return bool(
+            channel.delivered
+            or self._wakes
+            or channel.cancelled
+            or channel.closed
+            or self._closed
+            or intake.number_of(queues)
+        )
+
+    def _declare(self, queues: Iterable[str]) -> None:
+        def work(session: Session, deadline: float) -> None:
+            for queue in queues:
+                self._line.declare(session, queue, deadline)
+
+        self._line.use(work)
+
+    def _connected(self) -> _Intake:
+        with self._lock:
+            if self._closed:
+                raise TransportDown(f"{self._place.shown} was closed by this process; make a new object")
+            intake = self._intake
+            if intake is not None and intake.is_gone:
+                error = intake.link.error or intake.channel.closed
+                had_some = bool(self.holdings.held)
+                intake.link.close(0)
+                self._intake = intake = None
+                self.holdings.end_session()
+                if had_some:
+                    raise self._line.down(error or ConnectionError("the connection was lost"))
+            if intake is None:
+                deadline = time.monotonic() + PATIENCE
+                link = dial(self._place, self.heartbeat, deadline)
+                try:
+                    intake = self._intake = _Intake(link, deadline)
+                except BaseException:
+                    link.close(0)
+                    raise
+            return intake
+
+    # asking the broker
+
+    def _consume(self, intake: _Intake, queues: tuple[str, ...]) -> None:
+        """Have the broker push from these queues, as far ahead as fits the pace of who asks."""
+        with self._lock:
+            number = intake.channel.number
+            frames = self._adapt(intake)
+            for queue in queues:
+                if queue in intake.consumed:
+                    continue
+                consumers = (str(next(self._consumers)), str(next(self._consumers)))
+                intake.consumed[queue] = consumers
+                for consumer, is_lane in zip(consumers, (True, False), strict=True):
+                    intake.sources[consumer.encode()] = (queue, is_lane)
+                    name = lane_name(queue) if is_lane else queue_name(queue)
+                    frames.append(methods.basic_consume(number, name, consumer))
+            if frames:
+                intake.channel.ask(frames, time.monotonic() + PATIENCE)
+
+    def _adapt(self, intake: _Intake) -> list[bytes]:
+        """Consumers hold as many messages as they could when they were made: where that is too few or far too many,
+        end them, and set how many the next ones hold."""
+        wanted = len(self.holdings.held) + self._wanted
+        if wanted > _FEW:
+            if wanted <= intake.prefetch <= 8 * wanted:
+                return []
+            wanted = min(1 << wanted.bit_length(), 2 * _MOST)
+        if wanted == intake.prefetch:
+            return []
+        intake.prefetch = wanted
+        return [self._cancel(intake) + methods.basic_qos(intake.channel.number, wanted)]
+
+    def _cancel(self, intake: _Intake) -> bytes:
+        number = intake.channel.number
+        frames = [methods.basic_cancel(number, each) for pair in intake.consumed.values() for each in pair]
+        intake.consumed.clear()
+        return b"".join(frames)
+
+    def _get(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+        """What there is now: the one question that the broker answers at once."""
+        found: list[Delivery] = []
+        channel, deadline = intake.channel, time.monotonic() + PATIENCE
+        for queue in self._in_turn(queues):
+            for is_lane in (True, False):
+                name = lane_name(queue) if is_lane else queue_name(queue)
+                number = 1
+                while number and len(found) < limit:
+                    frame = methods.basic_get(channel.number, name)
+                    replies = channel.ask([frame] * min(number, limit - len(found), 500), deadline)
+                    got = [reply for reply in replies if reply.kind == GET_OK]
+                    with self._lock:
+                        for reply in got:
+                            tag = int.from_bytes(reply.arguments[:8], "big")
+                            source = (queue, is_lane)
+                            self._sort(intake, source, tag, reply.arguments[8] != 0, reply.properties, reply.body)
+                    number = int.from_bytes(got[-1].arguments[-4:], "big") if len(got) == len(replies) else 0
+            found += self._take(intake, (queue,), limit - len(found)) if len(found) < limit else []
+        return found
+
+    def barrier(self) -> None:
+        """Until what the broker has pushed so far has arrived."""
+        intake = self._intake
+        if intake is not None and not intake.is_gone:
+            frame = methods.exchange_declare(intake.channel.number, "amq.direct", "", passive=True)
+            with suppress(OSError, ChannelClosed):
+                intake.channel.ask([frame], time.monotonic() + PATIENCE)
+            self._sort_pushed(intake)
+
+    # sorting what came
+
+    def _take(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+        """Up to `limit` of what is here, of each queue in turn."""
+        self._sort_pushed(intake)
+        found: list[Delivery] = []
+        with self._lock:
+            left = [queue for queue in self._in_turn(queues) if intake.number_of((queue,))]
+            while left and len(found) < limit:
+                share = max((limit - len(found)) // len(left), 1)
+                for queue in left:
+                    found += intake.pop(queue, min(share, limit - len(found)))
+                left = [queue for queue in left if intake.number_of((queue,))]
+        return found
+
+    def _in_turn(self, queues: tuple[str, ...]) -> tuple[str, ...]:
+        if len(queues) == 1:
+            return queues
+        start = next(self._turns) % len(queues)
+        return queues[start:] + queues[:start]
+
+    def _sort_pushed(self, intake: _Intake) -> None:
+        channel = intake.channel
+        with self._lock:
+            while channel.delivered:
+                consumer, tag, redelivered, _, properties, body = channel.delivered.popleft()
+                self._sort(intake, intake.sources[consumer], tag, redelivered, properties, body)
+            if channel.cancelled:
+                gone = {consumer.decode() for consumer in channel.cancelled}
+                channel.cancelled.clear()
+                for queue in [queue for queue, pair in intake.consumed.items() if gone & set(pair)]:
+                    del intake.consumed[queue]
+                    self._line.forget(queue)
+            if intake.again:
+                self._recount(intake)
+            if intake.early:
+                self._send_up_again(intake)
+
+    def _sort(
+        self, intake: _Intake, source: tuple[str, bool], tag: int, redelivered: bool, properties: bytes, body: bytes
+    ) -> None:
+        queue = source[0]
+        message, history = envelope.read(properties, body)
+        key = (queue, message.id) if message.id else None
+        if redelivered and (known := self.holdings.take_back(intake, tag, key)) is not None:
+            if known.settled:
+                self._acknowledge(intake, [tag])
+            return
+        delivery = Delivery(message, queue, history.begun + 1, self.holdings.hold(intake, tag, key))
+        if redelivered:
+            intake.again.append(delivery)
+        elif history.due is not None and history.due - self._now() > _EARLY:
+            intake.early.append((delivery, history))
+        else:
+            intake.ready.setdefault(source, deque()).append(delivery)
+
+    def _recount(self, intake: _Intake) -> None:
+        """Somebody had these messages and did not settle them. Send them through their lanes, so that the count is
+        written down before they run again: a message that kills its worker must not do so for ever."""
+        again, intake.again = intake.again, []
+        try:
+            self.move(again, [self.again(each, each.count) for each in again])
+        except TransportDown:  # the broker takes no messages; then at least these shall leave it
+            for delivery in again:
+                delivery.count += 1
+                intake.ready.setdefault((delivery.queue, True), deque()).append(delivery)
+
+    def _send_up_again(self, intake: _Intake) -> None:
+        early, intake.early = intake.early, []
+        posts = [self.later(each, history.due or 0.0, history.begun) for each, history in early]
+        self.move([each for each, _ in early], posts, late=True)
+
+    # settling
+
+    def again(self, delivery: Delivery, begun: int) -> Post:
+        """The message for its lane, with so many deliveries begun."""
+        content = envelope.write(delivery.message, History(begun), self._most)
+        return Post(delivery.queue, "", lane_name(delivery.queue), content)
+
+    def later(self, delivery: Delivery, due: float, begun: int) -> Post:
+        """The message for the ladder."""
+        content = envelope.write(delivery.message, History(begun, due), self._most)
+        return Post(delivery.queue, *ladder.entry(delivery.queue, due - self._now()), content)
+
+    @property
+    def _most(self) -> int:
+        return self._line.largest_properties
+
+    def move(self, deliveries: Sequence[Delivery], posts: Sequence[Post], *, late: bool = False) -> None:
+        """Publish in their stead, and acknowledge them when the broker has that.
+
+        Raises:
+            TransportDown: they are still held.
+        """
+        self._line.post(posts, PATIENCE, late=late)
+        self.acknowledge(deliveries)
+
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        """Those that are not held any more are passed over: their connection is gone, and the broker has them."""
+        with self._lock:
+            numbers = self.holdings.finish(deliveries)
+            if numbers and self._intake is not None:
+                self._acknowledge(self._intake, numbers)
+
+    def _acknowledge(self, intake: _Intake, numbers: list[int]) -> None:
+        channel = intake.channel.number
+        frames = self.holdings.settle(
+            numbers, lambda number, multiple: methods.basic_ack(channel, number, multiple=multiple)
+        )
+        with suppress(OSError):  # the next receive finds out
+            intake.link.send(frames, time.monotonic() + PATIENCE)
+
+    def held(self, batch: Iterable[Delivery]) -> list[Delivery]:
+        """Those of the batch that are held, in the order in which they were taken."""
+        with self._lock:
+            mine = [delivery for delivery in batch if self.holdings.holds(delivery)]
+        return sorted(mine, key=_number)
+
+    def beat(self) -> None:
+        """Show the broker that we are alive, though nobody may be receiving."""
+        intake = self._intake
+        if intake is not None:
+            intake.link.pump()
+            intake.link.beat()
+
+    # what waits here
+
+    def waiting_here(self, queue: str) -> list[Delivery]:
+        """What was pushed in advance."""
+        intake = self._intake
+        if intake is None or intake.is_gone:
+            return []
+        with self._lock:
+            return [each for is_lane in (True, False) for each in intake.ready.get((queue, is_lane), ())]
+
+    def drop_waiting(self, queue: str) -> int:
+        """Acknowledge what was pushed in advance, unseen; how many there were."""
+        with self._lock:
+            waiting = self.waiting_here(queue)
+            self.acknowledge(waiting)
+            if self._intake is not None:
+                self._intake.ready.pop((queue, True), None)
+                self._intake.ready.pop((queue, False), None)
+        return len(waiting)
+
+    # ending
+
+    def wake(self) -> None:
+        """Takes no lock: signal handlers call it."""
+        if len(self._wakes) < max(self._waiting, 1):
+            self._wakes.append(None)
+        intake = self._intake
+        if intake is not None:
+            intake.link.bell.ring()
+
+    def _take_wake(self) -> bool:
+        try:
+            self._wakes.pop()
+        except IndexError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._closed = True
+        intake = self._intake
+        if intake is None:
+            return
+        intake.link.bell.ring()
+        if not intake.is_gone:
+            self._give_back(intake)
+        intake.link.close()
+        with self._lock:
+            self._intake = None
+            self.holdings.end_session()
+
+    def _give_back(self, intake: _Intake) -> None:
+        """What was pushed in advance goes back as if it had never been here; without this it would count as begun."""
+        with suppress(OSError, ChannelClosed):
+            frames = self._cancel(intake) + methods.exchange_declare(
+                intake.channel.number, "amq.direct", "", passive=True
+            )
+            intake.channel.ask([frames], time.monotonic() + _GIVE_BACK)
+        self._sort_pushed(intake)
+        with self._lock:
+            ready = [each for box in intake.ready.values() for each in box]
+            intake.ready.clear()
+        if ready:
+            with suppress(TransportDown):
+                self._line.post([self.again(each, each.count - 1) for each in ready], _GIVE_BACK)
+                self.acknowledge(ready)
+
+    def before_fork(self) -> None:
+        """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
+
+    def after_fork(self, *, child: bool) -> None:
+        if child:
+            if self._intake is not None:
+                self._intake.link.drop()
+            self._start_afresh()
+
+
+def _number(delivery: Delivery) -> int:
+    token = delivery.token
+    assert isinstance(token, Token)
+    return token.number
