@@ -74,13 +74,13 @@ class AmqpTransport(Transport):
         self._receiving.acknowledge(batch)
 
     def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
-        held = self._receiving.held(batch)
+        held = self._receiving.to_move(batch)
         posts = [self._receiving.again(each, each.count if started else each.count - 1) for each in held]
         self._receiving.move(held, posts)
 
     def delay(self, batch: Sequence[tuple[Delivery, float]], started: bool = True) -> None:
         dues = {id(delivery): due for delivery, due in batch}
-        held = self._receiving.held([delivery for delivery, _ in batch])
+        held = self._receiving.to_move([delivery for delivery, _ in batch])
         now = self._now()
         self.reject([each for each in held if dues[id(each)] <= now], started)
         later = [each for each in held if dues[id(each)] > now]
@@ -95,7 +95,7 @@ class AmqpTransport(Transport):
         return [each for each in batch if id(each) not in held]
 
     def dead_letter(self, batch: Sequence[tuple[Delivery, str, str]]) -> None:
-        held = {id(each) for each in self._receiving.held([delivery for delivery, _, _ in batch])}
+        held = {id(each) for each in self._receiving.to_move([delivery for delivery, _, _ in batch])}
         buried = [each for each in batch if id(each[0]) in held]
         if buried:
             self._receiving.move([delivery for delivery, _, _ in buried], self._dead.posts(buried))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import threading
 import time
 from typing import Any, Final
+
+from celeriac_plugins._shared.attempts import Attempts
 
 from .link import CONNECTION_CLOSE, Link
 from .place import Place, Server
@@ -52,8 +53,7 @@ def dial(place: Place, heartbeat: float, deadline: float) -> Link:
 
 
 class _Dial:
-    """One attempt, in a thread of its own: nothing else bounds the system's name look-up. A thread that comes too late
-    closes what it gets."""
+    """One server, and until when to connect."""
 
     def __init__(self, server: Server, client_name: str | None, heartbeat: float, timeout: float) -> None:
         self._server = server
@@ -61,38 +61,14 @@ class _Dial:
         self._heartbeat = heartbeat
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
-        self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._is_over = False
-        self._link: Link | None = None
-        self._error: Exception | None = None
 
     def wait(self) -> Link:
-        threading.Thread(target=self._run, name="celeriac-amqp-dial", daemon=True).start()
-        self._done.wait(self._timeout)
-        with self._lock:
-            self._is_over = True
-        if self._link is not None:
-            return self._link
-        if isinstance(self._error, OSError):
-            raise self._error
-        if self._error is not None:
-            raise ConnectionError(f"{type(self._error).__name__}: {self._error}") from self._error
-        raise TimeoutError(f"no connection within {self._timeout:.1f} s")
-
-    def _run(self) -> None:
         try:
-            link = self._connect()
+            return Attempts(self._connect, "celeriac-amqp-dial").first(self._timeout)
+        except OSError:
+            raise
         except Exception as error:
-            self._error = error
-            self._done.set()
-            return
-        with self._lock:
-            if not self._is_over:
-                self._link = link
-        self._done.set()
-        if self._link is None:
-            link.close()
+            raise ConnectionError(f"{type(error).__name__}: {error}") from error
 
     def _connect(self) -> Link:
         server = self._server

@@ -8,6 +8,7 @@ breaks does not make a task run twice in the worker that has it.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -16,6 +17,8 @@ from celeriac.message import Delivery
 _REMEMBERED: Final = 300.0
 """Seconds for which what was finished without its connection is known, in case it comes back."""
 _MOST_REMEMBERED: Final = 10_000
+_UNDER_WAY: Final = 10.0
+"""Seconds for which an acknowledgement may not have reached the broker's disk: none is ever confirmed."""
 
 Key = tuple[str, str]
 """A queue and a task id."""
@@ -24,13 +27,15 @@ Key = tuple[str, str]
 class Token:
     """One holding: its number on the channel of a connection (`None` while it has none) and its key."""
 
-    __slots__ = ("key", "number", "session", "settled")
+    __slots__ = ("handed_out", "key", "number", "session", "settled")
 
     def __init__(self, session: object, number: int, key: Key | None) -> None:
         self.session: object | None = session
         self.number = number
         self.key = key
         self.settled = False
+        self.handed_out = False
+        """Whether a receive has returned it; until then nobody runs it."""
 
 
 class Holdings:
@@ -41,6 +46,8 @@ class Holdings:
         """By number, in rising order: those of the present connection."""
         self._lost: dict[Key, Token] = {}
         self._finished: dict[Key, float] = {}
+        self._under_way: deque[tuple[float, list[Key]]] = deque(maxlen=_MOST_REMEMBERED)
+        """What was acknowledged lately, and when."""
 
     def hold(self, session: object, number: int, key: Key | None) -> Token:
         token = self.held[number] = Token(session, number, key)
@@ -50,9 +57,15 @@ class Holdings:
         """The connection is gone, and all holdings with it."""
         for token in self.held.values():
             token.session = None
-            if token.key is not None and not token.settled:
+            if token.key is not None and token.handed_out and not token.settled:
                 self._lost[token.key] = token
         self.held.clear()
+        now = time.monotonic()
+        for at, keys in self._under_way:
+            if now - at < _UNDER_WAY:
+                for key in keys:
+                    self._remember(key, now)
+        self._under_way.clear()
 
     def take_back(self, session: object, number: int, key: Key | None) -> Token | None:
         """A message that came again: the token under which it still runs here, which now has the new number, or one
@@ -84,13 +97,20 @@ class Holdings:
                 continue
             if self.held.get(token.number) is token:
                 numbers.append(token.number)
-            elif token.session is None and token.key is not None and self._lost.pop(token.key, None) is token:
-                self._remember(token.key)
+            elif token.key is not None and self._lost.pop(token.key, None) is token:
+                self._remember(token.key, time.monotonic())
             token.settled = True
         return sorted(numbers)
 
-    def _remember(self, key: Key) -> None:
-        now = time.monotonic()
+    def let_go(self, delivery: Delivery) -> None:
+        """It does not run here any more: when it comes again, it is to run."""
+        token = delivery.token
+        if isinstance(token, Token) and not token.settled:
+            token.settled = True
+            if token.key is not None and self._lost.get(token.key) is token:
+                del self._lost[token.key]
+
+    def _remember(self, key: Key, now: float) -> None:
         if len(self._finished) >= _MOST_REMEMBERED:
             self._finished = {each: at for each, at in self._finished.items() if now - at < _REMEMBERED}
         if len(self._finished) < _MOST_REMEMBERED:
@@ -107,6 +127,6 @@ class Holdings:
             last = number
         frames = [frame(last, True)] if last else []
         frames += [frame(number, False) for number in numbers if number > last]
-        for number in numbers:
-            del self.held[number]
+        keys = [key for number in numbers if (key := self.held.pop(number).key) is not None]
+        self._under_way.append((time.monotonic(), keys))
         return b"".join(frames)

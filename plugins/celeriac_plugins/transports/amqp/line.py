@@ -33,6 +33,8 @@ LANE_STAY: Final = 30_000
 """Milliseconds after which what nobody of ours has fetched goes on into the queue itself, to Celery's workers."""
 LANE_LIFE: Final = 86_400_000
 """Milliseconds after which a lane that is not used goes. It is empty long before that."""
+_FRESH: Final = 0.5
+"""Seconds since a sign of life after which a connection is not trusted when another one is lost."""
 _TRIES: Final = 3
 """Times that a message is published whose queue turns out to be gone."""
 _USUAL_FRAME: Final = 131_064
@@ -148,6 +150,13 @@ class Line:
 
     def down(self, error: Exception) -> TransportDown:
         return TransportDown(f"{self.place.shown}: {str(error) or type(error).__name__}")
+
+    def distrust(self) -> None:
+        """The other connection is gone: give up this one as well, unless the broker was heard of on it just now. It may
+        be as dead, and has no heartbeat to tell; another one costs little."""
+        session = self._session
+        if session is not None and time.monotonic() - session.link.heard > _FRESH:
+            session.link.fail(ConnectionError("the connection was given up, as another one was lost"))
 
     def order(self, build: Callable[[int], Sequence[bytes]], timeout: float = PATIENCE) -> list[Reply]:
         """The replies to the methods that `build` makes for a channel's number.

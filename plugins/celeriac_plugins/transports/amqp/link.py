@@ -174,7 +174,7 @@ class Link:
         """Held by who changes what came in."""
         self._is_read = False
         self._channels: dict[int, Channel] = {}
-        self._sent = self._heard = time.monotonic()
+        self._sent = self.heard = time.monotonic()
         self._pending = getattr(sock, "pending", None)
 
     # writing
@@ -263,7 +263,7 @@ class Link:
             ready = _poll([(self._socket, select.POLLIN), (self.bell, select.POLLIN)], timeout)
             self.bell.still()
             if not ready:
-                silence = time.monotonic() - self._heard
+                silence = time.monotonic() - self.heard
                 if self.heartbeat and silence > 2 * self.heartbeat:
                     self.fail(ConnectionError(f"the broker has not been heard of for {silence:.0f} s"))
                 return b""
@@ -277,7 +277,7 @@ class Link:
             return b""
         if not data:
             self.fail(ConnectionError("the broker closed the connection"))
-        self._heard = time.monotonic()
+        self.heard = time.monotonic()
         return data
 
     def _take(self, data: bytes) -> None:

@@ -34,6 +34,8 @@ _MOST: Final = 2000
 """Messages that a consumer is pushed in advance, at most."""
 _FEW: Final = 8
 """Up to so many, exactly as many are held as were asked for; beyond, the next ones are fetched meanwhile."""
+_GETS: Final = 500
+"""Questions that are asked at once."""
 _EARLY: Final = 0.002
 """Seconds by which a message may come out of the ladder too early, as clocks differ."""
 _GIVE_BACK: Final = 2.0
@@ -71,7 +73,9 @@ class _Intake:
         found: list[Delivery] = []
         while len(found) < limit and (lane or own):
             is_own = own and (not lane or own[0].message.priority > lane[0].message.priority)
-            found.append((own if is_own else lane).popleft())
+            delivery = (own if is_own else lane).popleft()
+            _token(delivery).handed_out = True
+            found.append(delivery)
         return found
 
 
@@ -124,6 +128,7 @@ class Receiving:
     ) -> list[Delivery]:
         while True:
             intake = self._connected()
+            self._sort_pushed(intake)
             self._declare(queues)
             if timeout is not None and timeout <= 0:
                 found = self._take(intake, queues, limit)
@@ -139,7 +144,6 @@ class Receiving:
     def _take_in_order(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         """What is here, and room for more is made. What came back through a lane waits for what the queue itself
         may have of higher priority."""
-        self._sort_pushed(intake)
         if intake.number_of(queues) < limit:
             self._consume(intake, queues)
         if any(intake.ready.get((queue, True)) for queue in queues):
@@ -169,12 +173,15 @@ class Receiving:
             if self._closed:
                 raise TransportDown(f"{self._place.shown} was closed by this process; make a new object")
             intake = self._intake
+            if intake is not None:
+                intake.link.pump()
             if intake is not None and intake.is_gone:
                 error = intake.link.error or intake.channel.closed
                 had_some = bool(self.holdings.held)
                 intake.link.close(0)
                 self._intake = intake = None
                 self.holdings.end_session()
+                self._line.distrust()
                 if had_some:
                     raise self._line.down(error or ConnectionError("the connection was lost"))
             if intake is None:
@@ -227,24 +234,28 @@ class Receiving:
 
     def _get(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         """What there is now: the one question that the broker answers at once."""
-        found: list[Delivery] = []
-        channel, deadline = intake.channel, time.monotonic() + PATIENCE
+        left = limit
         for queue in self._in_turn(queues):
             for is_lane in (True, False):
-                name = lane_name(queue) if is_lane else queue_name(queue)
-                number = 1
-                while number and len(found) < limit:
-                    frame = methods.basic_get(channel.number, name)
-                    replies = channel.ask([frame] * min(number, limit - len(found), 500), deadline)
-                    got = [reply for reply in replies if reply.kind == GET_OK]
-                    with self._lock:
-                        for reply in got:
-                            tag = int.from_bytes(reply.arguments[:8], "big")
-                            source = (queue, is_lane)
-                            self._sort(intake, source, tag, reply.arguments[8] != 0, reply.properties, reply.body)
-                    number = int.from_bytes(got[-1].arguments[-4:], "big") if len(got) == len(replies) else 0
-            found += self._take(intake, (queue,), limit - len(found)) if len(found) < limit else []
-        return found
+                left -= self._get_from(intake, (queue, is_lane), left)
+        return self._take(intake, queues, limit)
+
+    def _get_from(self, intake: _Intake, source: tuple[str, bool], limit: int) -> int:
+        """Ask for up to `limit` messages; how many came."""
+        queue, is_lane = source
+        channel, deadline = intake.channel, time.monotonic() + PATIENCE
+        frame = methods.basic_get(channel.number, lane_name(queue) if is_lane else queue_name(queue))
+        got, there = 0, 1
+        while there and got < limit:
+            replies = channel.ask([frame] * min(there, limit - got, _GETS), deadline)
+            full = [reply for reply in replies if reply.kind == GET_OK]
+            with self._lock:
+                for reply in full:
+                    tag = int.from_bytes(reply.arguments[:8], "big")
+                    self._sort(intake, source, tag, reply.arguments[8] != 0, reply.properties, reply.body)
+            got += len(full)
+            there = int.from_bytes(full[-1].arguments[-4:], "big") if len(full) == len(replies) else 0
+        return got
 
     def barrier(self) -> None:
         """Until what the broker has pushed so far has arrived."""
@@ -373,6 +384,16 @@ class Receiving:
             mine = [delivery for delivery in batch if self.holdings.holds(delivery)]
         return sorted(mine, key=_number)
 
+    def to_move(self, batch: Iterable[Delivery]) -> list[Delivery]:
+        """Those of the batch that can be sent elsewhere; the others are let go, the broker has them."""
+        batch = list(batch)
+        held = self.held(batch)
+        with self._lock:
+            for delivery in batch:
+                if not self.holdings.holds(delivery):
+                    self.holdings.let_go(delivery)
+        return held
+
     def beat(self) -> None:
         """Show the broker that we are alive, though nobody may be receiving."""
         intake = self._intake
@@ -457,6 +478,10 @@ class Receiving:
 
 
 def _number(delivery: Delivery) -> int:
+    return _token(delivery).number
+
+
+def _token(delivery: Delivery) -> Token:
     token = delivery.token
     assert isinstance(token, Token)
-    return token.number
+    return token

@@ -6,6 +6,7 @@ RabbitMQ's list of "AMQP 0-9-1 Errata", which is what brokers and clients really
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -100,6 +101,12 @@ def _write_int(value: int, _: int) -> bytes:
     return _INT.pack(b"l", value)
 
 
+def _write_float(value: float, _: int) -> bytes:
+    if not math.isfinite(value):
+        raise Inexpressible(f"RabbitMQ knows no {value}")
+    return _FLOAT.pack(b"d", value)
+
+
 def _write_text(value: str, _: int) -> bytes:
     try:
         data = value.encode()
@@ -122,7 +129,7 @@ _WRITERS: Final[Mapping[type, Callable[[Any, int], bytes]]] = {
     bool: lambda value, _: b"t\x01" if value else b"t\x00",
     bytes: lambda value, _: _LONG.pack(b"x", len(value)) + value,
     dict: _write_dict,
-    float: lambda value, _: _FLOAT.pack(b"d", value),
+    float: _write_float,
     int: _write_int,
     list: _write_list,
     str: _write_text,
