@@ -108,6 +108,7 @@ class AmqpTransport(Transport):
         return self._line.used
 
     def counts(self, queue: str) -> QueueCounts:
+        self._receiving.barrier()  # acknowledgements that are under way make the broker push more
         ready = sum(self._line.ready_in(name) or 0 for name in (queue_name(queue), lane_name(queue)))
         self._receiving.barrier()
         return QueueCounts(ready + len(self._receiving.waiting_here(queue)))

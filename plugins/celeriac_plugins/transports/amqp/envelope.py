@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from celeriac.message import UNREADABLE, Message, pack, unpack
 
-from .wire import Inexpressible, Malformed, read_short, read_table, short, table
+from .layouts import Layouts
+from .wire import Inexpressible, Malformed, read_short, short, table
 
 HISTORY: Final = "x-celeriac"
 WRAPPED: Final = "application/x-celeriac-message"
@@ -127,63 +129,75 @@ _ALL: Final = (
 )  # fmt: skip
 
 
-def read(properties: bytes, body: bytes) -> tuple[Message, History]:
-    """The message in a content, and its history; what cannot be read is an UNREADABLE message."""
-    try:
-        fields = read_properties(properties)
-        headers: dict[str, Any] = fields.pop("headers", {})
-        history = _history(headers, fields)
-    except (Malformed, ValueError, IndexError, struct.error):
-        return Message({}, {}, body, UNREADABLE, "binary"), FRESH
-    content_type = fields.pop("content_type", "")
-    encoding = fields.pop("content_encoding", "")
-    if content_type == WRAPPED:
-        return unpack(body), history
-    return Message(headers, fields, body, content_type, encoding), history
+class Reader:
+    """Reads contents, and remembers how headers looked. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._layouts = Layouts(_is_special)
+
+    def read(self, properties: bytes, body: bytes) -> tuple[Message, History]:
+        """The message in a content, and its history; what cannot be read is an UNREADABLE message."""
+        try:
+            fields, headers, is_plain = self._fields(properties)
+            history = FRESH if is_plain else _history(headers, fields)
+        except (Malformed, ValueError, IndexError, struct.error):
+            return Message({}, {}, body, UNREADABLE, "binary"), FRESH
+        content_type = fields.pop("content_type", "")
+        encoding = fields.pop("content_encoding", "")
+        if content_type == WRAPPED:
+            return unpack(body), history
+        return Message(headers, fields, body, content_type, encoding), history
+
+    def headers(self, properties: bytes) -> Mapping[str, Any]:
+        """Just the headers; empty where they cannot be read."""
+        try:
+            return self._fields(properties)[1]
+        except (Malformed, ValueError, IndexError, struct.error):
+            return {}
+
+    def _fields(self, data: bytes) -> tuple[dict[str, Any], dict[str, Any], bool]:
+        """The properties, the headers, and whether none of these has a meaning for us."""
+        (flags,) = _FLAGS.unpack_from(data, 0)
+        at = 2
+        fields: dict[str, Any] = {}
+        headers: dict[str, Any] = {}
+        is_plain = True
+        for name in _names(flags):
+            if name == "headers":
+                end = at + 4 + int.from_bytes(data[at : at + 4], "big")
+                if end > len(data):
+                    raise Malformed("a table is longer than its frame")
+                headers, is_plain = self._layouts.read(data[at + 4 : end])
+                at = end
+            elif name in ("delivery_mode", "priority"):
+                fields[name] = data[at]
+                at += 1
+            elif name == "timestamp":
+                (fields[name],) = _U64.unpack_from(data, at)
+                at += 8
+            else:
+                fields[name], at = read_short(data, at)
+        return fields, headers, is_plain
+
+
+@lru_cache(100)
+def _names(flags: int) -> tuple[str, ...]:
+    """The properties that are there."""
+    return tuple(name for name, bit in _ALL if flags >> bit & 1)
+
+
+def _is_special(header: str) -> bool:
+    return header == HISTORY or header.startswith(_DEATHS)
 
 
 def _history(headers: dict[str, Any], properties: dict[str, Any]) -> History:
     """Take from headers and properties what their sender did not put there."""
-    for name in [name for name in headers if name.startswith(_DEATHS)]:
+    mark = headers.get(HISTORY)
+    for name in [name for name in headers if _is_special(name)]:
         del headers[name]
-    mark = headers.pop(HISTORY, None)
     if mark is None:
         return FRESH
     begun, due, flags = mark.split(";")
     if flags:
         properties.pop("delivery_mode", None)
     return History(int(begun), float(due) if due else None)
-
-
-def read_properties(data: bytes) -> dict[str, Any]:
-    """All properties that are there, by their names.
-
-    Raises:
-        Malformed, ValueError, IndexError, struct.error: they are damaged.
-    """
-    (flags,) = _FLAGS.unpack_from(data, 0)
-    at = 2
-    fields: dict[str, Any] = {}
-    for name, bit in _ALL:
-        if not flags >> bit & 1:
-            continue
-        if name == "headers":
-            fields[name], at = read_table(data, at)
-        elif name in ("delivery_mode", "priority"):
-            fields[name] = data[at]
-            at += 1
-        elif name == "timestamp":
-            (fields[name],) = _U64.unpack_from(data, at)
-            at += 8
-        else:
-            fields[name], at = read_short(data, at)
-    return fields
-
-
-def headers_of(properties: bytes) -> Mapping[str, Any]:
-    """Just the headers; empty where there are none or they cannot be read."""
-    try:
-        headers: Mapping[str, Any] = read_properties(properties).get("headers", {})
-    except (Malformed, ValueError, IndexError, struct.error):
-        return {}
-    return headers

@@ -8,7 +8,7 @@ breaks does not make a task run twice in the worker that has it.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -20,8 +20,9 @@ _MOST_REMEMBERED: Final = 10_000
 _UNDER_WAY: Final = 10.0
 """Seconds for which an acknowledgement may not have reached the broker's disk: none is ever confirmed."""
 
-Key = tuple[str, str]
-"""A queue and a task id."""
+Key = tuple[str, int]
+"""A task id, and a fingerprint of the whole message: a task that is tried again has the same id and is another message,
+and so is one that went through a lane."""
 
 
 class Token:
@@ -45,9 +46,10 @@ class Holdings:
         self.held: dict[int, Token] = {}
         """By number, in rising order: those of the present connection."""
         self._lost: dict[Key, Token] = {}
-        self._finished: dict[Key, float] = {}
-        self._under_way: deque[tuple[float, list[Key]]] = deque(maxlen=_MOST_REMEMBERED)
+        self._finished: OrderedDict[Key, float] = OrderedDict()
+        self._under_way: deque[tuple[float, list[Key]]] = deque()
         """What was acknowledged lately, and when."""
+        self._number_under_way = 0
 
     def hold(self, session: object, number: int, key: Key | None) -> Token:
         token = self.held[number] = Token(session, number, key)
@@ -66,6 +68,7 @@ class Holdings:
                 for key in keys:
                     self._remember(key, now)
         self._under_way.clear()
+        self._number_under_way = 0
 
     def take_back(self, session: object, number: int, key: Key | None) -> Token | None:
         """A message that came again: the token under which it still runs here, which now has the new number, or one
@@ -111,14 +114,22 @@ class Holdings:
                 del self._lost[token.key]
 
     def _remember(self, key: Key, now: float) -> None:
-        if len(self._finished) >= _MOST_REMEMBERED:
-            self._finished = {each: at for each, at in self._finished.items() if now - at < _REMEMBERED}
-        if len(self._finished) < _MOST_REMEMBERED:
-            self._finished[key] = now
+        self._finished[key] = now
+        if len(self._finished) > _MOST_REMEMBERED:
+            self._finished.popitem(last=False)
 
-    def settle(self, numbers: list[int], frame: Callable[[int, bool], bytes]) -> bytes:
+    def _note_under_way(self, keys: list[Key]) -> None:
+        now = time.monotonic()
+        self._under_way.append((now, keys))
+        self._number_under_way += len(keys)
+        while self._under_way and (
+            self._number_under_way > _MOST_REMEMBERED or now - self._under_way[0][0] > _UNDER_WAY
+        ):
+            self._number_under_way -= len(self._under_way.popleft()[1])
+
+    def settle(self, numbers: list[int], frame: Callable[[int, bool], bytes], *, done: bool) -> bytes:
         """The frames that acknowledge these numbers (rising): one for all up to the last of those before which nothing
-        else is held, and one for each of the others."""
+        else is held, and one for each of the others. They are `done`, or were sent elsewhere."""
         wanted = set(numbers)
         last = 0
         for number in self.held:
@@ -128,5 +139,6 @@ class Holdings:
         frames = [frame(last, True)] if last else []
         frames += [frame(number, False) for number in numbers if number > last]
         keys = [key for number in numbers if (key := self.held.pop(number).key) is not None]
-        self._under_way.append((time.monotonic(), keys))
+        if done:
+            self._note_under_way(keys)
         return b"".join(frames)

@@ -92,6 +92,7 @@ class Receiving:
 
     def _start_afresh(self) -> None:
         self._lock = RLock()
+        self._reader = envelope.Reader()
         self._intake: _Intake | None = None
         self.holdings = Holdings()
         self._consumers = count(1)
@@ -308,11 +309,11 @@ class Receiving:
         self, intake: _Intake, source: tuple[str, bool], tag: int, redelivered: bool, properties: bytes, body: bytes
     ) -> None:
         queue = source[0]
-        message, history = envelope.read(properties, body)
-        key = (queue, message.id) if message.id else None
+        message, history = self._reader.read(properties, body)
+        key = (message.id, hash((queue, properties, body))) if message.id else None
         if redelivered and (known := self.holdings.take_back(intake, tag, key)) is not None:
             if known.settled:
-                self._acknowledge(intake, [tag])
+                self._acknowledge(intake, [tag], done=True)
             return
         delivery = Delivery(message, queue, history.begun + 1, self.holdings.hold(intake, tag, key))
         if redelivered:
@@ -361,19 +362,20 @@ class Receiving:
             TransportDown: they are still held.
         """
         self._line.post(posts, PATIENCE, late=late)
-        self.acknowledge(deliveries)
+        self.acknowledge(deliveries, done=False)
 
-    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
-        """Those that are not held any more are passed over: their connection is gone, and the broker has them."""
+    def acknowledge(self, deliveries: Iterable[Delivery], *, done: bool = True) -> None:
+        """They are done, or were sent elsewhere. Those that are not held any more are passed over: their connection is
+        gone, and the broker has them."""
         with self._lock:
             numbers = self.holdings.finish(deliveries)
             if numbers and self._intake is not None:
-                self._acknowledge(self._intake, numbers)
+                self._acknowledge(self._intake, numbers, done=done)
 
-    def _acknowledge(self, intake: _Intake, numbers: list[int]) -> None:
+    def _acknowledge(self, intake: _Intake, numbers: list[int], *, done: bool) -> None:
         channel = intake.channel.number
         frames = self.holdings.settle(
-            numbers, lambda number, multiple: methods.basic_ack(channel, number, multiple=multiple)
+            numbers, lambda number, multiple: methods.basic_ack(channel, number, multiple=multiple), done=done
         )
         with suppress(OSError):  # the next receive finds out
             intake.link.send(frames, time.monotonic() + PATIENCE)
@@ -465,7 +467,7 @@ class Receiving:
         if ready:
             with suppress(TransportDown):
                 self._line.post([self.again(each, each.count - 1) for each in ready], _GIVE_BACK)
-                self.acknowledge(ready)
+                self.acknowledge(ready, done=False)
 
     def before_fork(self) -> None:
         """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""

@@ -49,6 +49,7 @@ class AmqpSubscription(Subscription):
         self._topics = set(topics)
         self._bindings = bindings
         self._reading = Lock()
+        self._reader = envelope.Reader()
         self._called = False
         self._closed = False
         self._link: Link | None = None
@@ -109,7 +110,7 @@ class AmqpSubscription(Subscription):
         heard: list[tuple[str, bytes]] = []
         while channel.delivered:
             delivered = channel.delivered.popleft()
-            headers = envelope.headers_of(delivered.properties)
+            headers = self._reader.headers(delivered.properties)
             sent = headers.get(SENT)
             if isinstance(sent, float) and sent <= self._clock.time() - _KEPT:
                 continue

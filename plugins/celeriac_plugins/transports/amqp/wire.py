@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -191,12 +191,23 @@ def read_table(data: bytes, at: int) -> tuple[dict[str, Any], int]:
         end = at + 4 + length
         if end > len(data):
             raise Malformed("a table is longer than its frame")
-        return _read_pairs(data, at + 4, end), end
+        return read_pairs(data, at + 4, end), end
     except (struct.error, IndexError, RecursionError, OverflowError) as error:
         raise Malformed(f"a table cannot be read: {error}") from error
 
 
-def _read_pairs(data: bytes, at: int, end: int) -> dict[str, Any]:
+def walk(data: bytes) -> Iterator[tuple[str, int, int]]:
+    """Of each field in a table's bytes its name, where its value begins (with the letter of its type) and ends."""
+    at = 0
+    while at < len(data):
+        stop = at + 1 + data[at]
+        name = _read_name(data[at:stop])
+        _, at = value_at(data, stop)
+        yield name, stop, at
+
+
+def read_pairs(data: bytes, at: int, end: int) -> dict[str, Any]:
+    """The fields of a table that has no length before it."""
     fields: dict[str, Any] = {}
     unpack_size = _U32.unpack_from
     while at < end:
@@ -206,12 +217,12 @@ def _read_pairs(data: bytes, at: int, end: int) -> dict[str, Any]:
         if letter == 83:  # S
             (length,) = unpack_size(data, stop + 1)
             at = stop + 5 + length
-            fields[name] = _text(data[stop + 5 : at])
+            fields[name] = text_of(data[stop + 5 : at])
         elif letter == 86:  # V
             at = stop + 1
             fields[name] = None
         else:
-            fields[name], at = _read_value(data, stop)
+            fields[name], at = value_at(data, stop)
     return fields
 
 
@@ -220,14 +231,16 @@ def _read_name(data: bytes) -> str:
     return data[1:].decode("utf-8", "replace")
 
 
-def _text(data: bytes) -> Any:
+def text_of(data: bytes) -> Any:
+    """A long string: text where it is UTF-8, bytes where it is not."""
     try:
         return data.decode()
     except UnicodeDecodeError:
         return data
 
 
-def _read_value(data: bytes, at: int) -> tuple[Any, int]:
+def value_at(data: bytes, at: int) -> tuple[Any, int]:
+    """The value at that place, where its type's letter stands, and where the next thing begins."""
     letter = data[at : at + 1]
     fixed = _FIXED.get(letter)
     if fixed is not None:
@@ -244,14 +257,14 @@ def _read_value(data: bytes, at: int) -> tuple[Any, int]:
         (length,) = _U32.unpack_from(data, at + 1)
         start, end = at + 5, at + 5 + length
         if letter == b"F":
-            return _read_pairs(data, start, end), end
+            return read_pairs(data, start, end), end
         if letter == b"A":
             items = []
             while start < end:
-                item, start = _read_value(data, start)
+                item, start = value_at(data, start)
                 items.append(item)
             return items, end
-        return (_text if letter == b"S" else bytes)(data[start:end]), end
+        return (text_of if letter == b"S" else bytes)(data[start:end]), end
     raise Malformed(f"a table has a value of the unknown type {letter!r}")
 
 
