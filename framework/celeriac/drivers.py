@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from celeriac.errors import UnknownDriver
 from celeriac.kinds import BACKEND, LOGGER, POOL, SCHEDULER, TRANSPORT
 from celeriac.settings.urls import split_scheme
 from celeriac.specs.backend import BackendOptions
@@ -43,7 +44,7 @@ def backend_url(app: Celeriac) -> str:
     if app.conf.result_backend:
         return app.conf.result_backend
     url = broker_url(app)
-    if split_scheme(url)[0] in app.registry.names(BACKEND):
+    if app.registry.for_scheme(BACKEND, split_scheme(url)[0]) in app.registry.names(BACKEND):
         return url
     return embedded_url(app)
 
@@ -51,7 +52,13 @@ def backend_url(app: Celeriac) -> str:
 def make_transport(app: Celeriac) -> Transport:
     """The transport that the settings name; nothing is opened yet."""
     url = broker_url(app)
-    driver: Any = app.registry.load(TRANSPORT, split_scheme(url)[0])
+    scheme = split_scheme(url)[0]
+    try:
+        driver: Any = app.registry.load(TRANSPORT, app.registry.for_scheme(TRANSPORT, scheme))
+    except UnknownDriver as error:
+        raise UnknownDriver(
+            f"{error}; if {scheme!r} is a transport of kombu's, write kombu+{scheme}://… and install 'celeriac[kombu]'"
+        ) from error
     transport: Transport = driver(
         TransportOptions(url, app.conf.worker_lease, app.clock, app.conf.broker_transport_options)
     )
@@ -61,12 +68,23 @@ def make_transport(app: Celeriac) -> Transport:
 def make_backend(app: Celeriac) -> ResultBackend:
     """The result backend that the settings name; nothing is opened yet."""
     url = backend_url(app)
-    driver: Any = app.registry.load(BACKEND, split_scheme(url)[0])
+    driver: Any = app.registry.load(BACKEND, app.registry.for_scheme(BACKEND, split_scheme(url)[0]))
     # Where the two share a file, they share its options.
     extra = app.conf.result_backend_transport_options
     if not extra and url == broker_url(app):
         extra = app.conf.broker_transport_options
-    backend: ResultBackend = driver(BackendOptions(url, app.conf.result_expires, app.clock, extra))
+    document = app.codec.serializer(app.conf.result_serializer)
+    backend: ResultBackend = driver(
+        BackendOptions(
+            url,
+            app.conf.result_expires,
+            app.clock,
+            extra,
+            document.content_type,
+            document.content_encoding,
+            lambda: app.transport,
+        )
+    )
     return backend
 
 

@@ -56,6 +56,14 @@ class Registry:
             loaded = self._loaded[kind.name, name] = self._load(kind, name)
         return loaded
 
+    def for_scheme(self, kind: Kind, scheme: str) -> str:
+        """The name of the driver for a URL of that scheme: the scheme itself, or where there is none of that name what
+        stands before its first ``+``. The rest is the driver's business: ``kombu+sqs://`` is for `kombu`."""
+        if ":" in scheme or "+" not in scheme:
+            return scheme
+        names, head = self.names(kind), scheme.partition("+")[0]
+        return head if scheme not in names and head in names else scheme
+
     def find_content_type(self, kind: Kind, content_type: str) -> tuple[str, type[Driver]]:
         """The name and class of the serializer or compressor that declares this content type. Drivers whose package is
         missing are passed over."""

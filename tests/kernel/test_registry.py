@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from celeriac import Celeriac
 from celeriac import registry as registry_module
 from celeriac.errors import DriverConflict, DriverInvalid, DriverNotInstalled, UnknownDriver
 from celeriac.kinds import COMPRESSOR, KINDS, SERIALIZER, TRANSPORT
@@ -66,6 +67,33 @@ def test_every_built_in_of_every_kind_is_listed_without_being_imported() -> None
 def test_an_unknown_name_gets_the_nearest_and_the_list() -> None:
     with pytest.raises(UnknownDriver, match="no transport 'sqlit' is installed; did you mean 'sqlite'.*filesystem"):
         Registry().load(TRANSPORT, "sqlit")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "driver"),
+    [
+        ("redis", "redis"),
+        ("kombu+sqs", "kombu"),
+        ("kombu+sqla+postgresql", "kombu"),
+        ("sqla+postgresql", "sqla+postgresql"),
+        ("package.module:Driver", "package.module:Driver"),
+    ],
+)
+def test_what_stands_before_a_plus_names_the_driver_where_the_whole_does_not(scheme: str, driver: str) -> None:
+    assert Registry().for_scheme(TRANSPORT, scheme) == driver
+
+
+def test_a_driver_may_have_a_plus_in_its_name(installed: list[EntryPoint]) -> None:
+    installed += [entry("x", "one.module:Driver"), entry("x+y", "two.module:Driver")]
+
+    assert [Registry().for_scheme(COMPRESSOR, each) for each in ("x", "x+y", "x+y+z")] == ["x", "x+y", "x"]
+
+
+def test_a_broker_of_celerys_without_a_driver_is_told_how_kombu_reaches_it() -> None:
+    app = Celeriac("shop", broker="mongodb://user:secret@host/db")
+
+    with pytest.raises(UnknownDriver, match=r"no transport 'mongodb'.*write kombu\+mongodb://… and install"):
+        _ = app.transport
 
 
 def test_a_missing_package_is_named_with_the_pip_command(
