@@ -77,6 +77,7 @@ FITTING = {
         a_late_urgent_message_overtakes_those_that_wait
         a_queue_that_is_refilled_all_the_time_does_not_starve_another
         an_acknowledged_message_is_gone
+        messages_are_no_litter_wherever_they_are
         no_more_than_the_limit_is_received
         peek_shows_neither_held_nor_delayed_messages
         peek_shows_the_next_messages_and_leaves_them
@@ -149,6 +150,10 @@ FITTING = {
     """,
     "SwallowsOptions": """
         an_unknown_option_is_a_configuration_error
+    """,
+    "SweepsWhatNobodyConsumes": """
+        messages_are_no_litter_wherever_they_are
+        what_the_living_use_is_no_litter
     """,
     "DeclaresTheUnknown": """
         its_capabilities_are_known_ones

@@ -10,7 +10,7 @@ from typing import ClassVar, cast
 import pytest
 
 from celeriac.message import Delivery, Message, Publication, unpack
-from celeriac.specs.transport import DeadLetter, Subscription, TransportOptions
+from celeriac.specs.transport import DeadLetter, Litter, Subscription, TransportOptions
 from celeriac.testing.suite import TransportSuite
 from celeriac.testing.suite.transport import TransportClauses, background, clauses, waiting
 from celeriac.testing.suite.transport.fan_out import FanOutClauses
@@ -26,14 +26,21 @@ URL = "memory://{path}"
 
 
 class Sound(MemoryTransport):
-    """No fault. Made durable by keeping its queues for ever, so that those clauses are tried as well."""
+    """No fault. Made durable by keeping its queues for ever, so that those clauses are tried as well, and able to find
+    litter, of which there is none."""
 
-    capabilities = MemoryTransport.capabilities | {"durable"}
+    capabilities = MemoryTransport.capabilities | {"durable", "garbage"}
     kept: ClassVar[list[_Space]] = []
 
     def __init__(self, options: TransportOptions) -> None:
         super().__init__(options)
         self.kept.append(self._space)
+
+    def litter(self) -> list[Litter]:
+        return []
+
+    def sweep_litter(self, litter: Sequence[Litter]) -> int:
+        return 0
 
 
 def _held(delivery: Delivery) -> _Holding:
@@ -223,6 +230,14 @@ class TrimsQueueNames(Sound):
 class SwallowsOptions(Sound):
     def __init__(self, options: TransportOptions) -> None:
         super().__init__(replace(options, extra={}))
+
+
+class SweepsWhatNobodyConsumes(Sound):
+    def litter(self) -> list[Litter]:
+        return [Litter(queue, "queue", "nobody consumes it") for queue in self.queues()]
+
+    def sweep_litter(self, litter: Sequence[Litter]) -> int:
+        return sum(bool(self.purge(each.name)) for each in litter)
 
 
 class DeclaresTheUnknown(Sound):

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from celeriac.clock import Clock, SystemClock
 from celeriac.specs.driver import Driver
 
+if TYPE_CHECKING:
+    from celeriac.specs.transport import Transport
+
 CAPABILITIES: Mapping[str, str] = {
     "durable": "results survive the end of every process",
     "processes": "several processes may use it at once",
     "multi-host": "several machines may use it at once",
+    "shared": "whoever asks sees a result, not only the process that has called",
     "push": "a waiter is woken, it does not poll",
     "join": "counts the members of a group and claims its body once",
+    "shared-join": "counts members that another system's workers have run, in this store, together with ours",
 }
 
 
@@ -27,6 +32,20 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     id: str
     state: str
     payload: bytes
+    reply_to: str = ""
+    """The address that the call carried. Of no interest to backends that are ``shared``."""
+
+
+class Arrival(msgspec.Struct, array_like=True, gc=False):
+    """A member of a group that has ended. All but its id matters to backends with ``shared-join`` only."""
+
+    member: str
+    place: int | None = None
+    """Its number in the group, if the sender gave it one."""
+    entry: bytes = b""
+    """What it came to, as the other system's workers note it; empty where they are not to know."""
+    body: bytes = b""
+    """Kept for `join_arrive` should the group be one that the other system has opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,11 @@ class BackendOptions:
     clock: Clock = field(default_factory=SystemClock)
     extra: Mapping[str, Any] = field(default_factory=dict)
     """The ``result_backend_transport_options`` setting; a name that the driver does not know: ConfigurationError."""
+    content_type: str = "application/json"
+    """What payloads are, where that has to be told."""
+    content_encoding: str = "utf-8"
+    transport: Callable[[], Transport] | None = None
+    """The app's transport of the moment, for a backend that sends results through it. It is not the backend's to close."""
 
 
 class ResultBackend(Driver):
@@ -83,6 +107,15 @@ class ResultBackend(Driver):
         """Delete what has expired, joins included, and return how many records went (joins are not counted). The
         worker calls it at times."""
 
+    def reply_to(self, timeout: float) -> str | None:  # noqa: ARG002 (for those that are not shared)
+        """The address that calls of this process carry, so that their results come here: asked for each call, unless
+        the backend is ``shared``. Within `timeout` seconds it is ready to be answered to. None: there is none.
+
+        Raises:
+            TransportDown: not ready in time.
+        """
+        return None
+
     # joins: the completion record of a group with a body (a chord)
 
     @abstractmethod
@@ -101,6 +134,20 @@ class ResultBackend(Driver):
     @abstractmethod
     def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
         """Claim for `lease` seconds, and return, the bodies of complete groups whose claim ran out unclosed."""
+
+    def join_share(self, group: str, arrivals: Sequence[Arrival]) -> None:
+        """Needs ``shared-join``. Before `join_arrive`: note these members where the other system's workers look. A
+        group that they have opened is taken on, with the body of the arrivals; `join_arrive` counts their members too,
+        and gives the body to nobody once they have claimed it."""
+        raise NotImplementedError
+
+    def join_entries(self, group: str) -> list[bytes]:
+        """Needs ``shared-join``. The entries of a group's members, theirs and ours, in the order of their places."""
+        raise NotImplementedError
+
+    def join_shape(self, group: str) -> bytes | None:
+        """Needs ``shared-join``. How the other system nests the results of this group, where it does."""
+        raise NotImplementedError
 
     @abstractmethod
     def close(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from celeriac.clock import Clock, SystemClock
+from celeriac.errors import UnsupportedCapability
 from celeriac.message import Delivery, Message, Publication
 from celeriac.specs.driver import Driver
 
@@ -16,12 +17,15 @@ CAPABILITIES: Mapping[str, str] = {
     "processes": "several processes may use it at once",
     "multi-host": "several machines may use it at once",
     "delay": "a message may be published with a due time, which is kept outside the worker",
+    "order": "messages of a queue come in the order of publishing, those that were given back before younger ones",
     "priority": "within a queue, messages of a higher priority come first",
     "lease": "what a worker holds comes back by itself when its lease runs out",
     "owner-liveness": "what a dead worker held comes back at once, without waiting for its lease",
     "fan-out": "broadcasts reach every subscriber",
+    "reply": "carries results back to who asked for them",
     "peek": "waiting messages can be looked at without being consumed",
     "dead-letter": "keeps dead letters with their evidence",
+    "garbage": "finds and removes what dead processes have left at the broker",
     "census": "knows all its queues, what is held and delayed in them, and how old their oldest message is",
 }
 
@@ -65,6 +69,20 @@ class QueueCounts:
     delayed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Litter:
+    """Something at the broker that a dead process has left behind. Never a message of a task."""
+
+    name: str
+    """The broker's name for it; what `kind` says of it makes it unique."""
+    kind: str
+    """What it is, in a word or two: ``queue``, ``binding``."""
+    why: str
+    """How it is known that nobody needs it, in one line for a person."""
+    age: float | None = None
+    """Seconds for which nobody has touched it, at least. None: unknown, the reason holds whatever it is."""
+
+
 class Subscription(Driver):
     """One listener to broadcasts. It hears what is sent after it was made."""
 
@@ -80,6 +98,30 @@ class Subscription(Driver):
     @abstractmethod
     def close(self) -> None:
         """Stop listening and free what belongs to it. A second call does nothing."""
+
+
+class ReplyBox(Driver):
+    """The queue in which one process hears what came of its calls. It is there from the moment it is made."""
+
+    address: str
+    """What `Transport.reply` is given to reach it. Its queue has no other name, and nobody else makes it."""
+
+    @abstractmethod
+    def receive(self, timeout: float | None) -> list[Message]:
+        """Wait for replies and return them, oldest first; empty when the time is up or after `wake`. Each call, also one
+        that does not wait (0), begins the queue's life anew, and makes a queue that has gone again.
+
+        Raises:
+            TransportDown: the broker cannot be reached; what came before the queue went is lost then.
+        """
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Make a blocked `receive` return now, or the next one. Safe from any thread and from a signal handler."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove the queue. A second call does nothing."""
 
 
 class Transport(Driver):
@@ -120,7 +162,8 @@ class Transport(Driver):
         """Take up to `limit` messages out of `queues` and hold them under a lease, in one atomic step.
 
         Blocks until there is one, the time is up (None: for ever, 0: do not wait), or `wake` is called; the last two
-        return an empty list. Higher priority first, then the order of publishing; no queue starves another. Delayed
+        return an empty list. Higher priority first, then the order of publishing (as far as the driver declares these); no queue starves
+        another. Delayed
         messages whose time has come and held ones whose lease has run out (or whose holder is dead) are among them.
         """
 
@@ -135,7 +178,7 @@ class Transport(Driver):
 
     @abstractmethod
     def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
-        """Give these messages back to their queues, ahead of younger ones, ready at once. With ``started=False`` the
+        """Give these messages back to their queues, with `order` ahead of younger ones, ready at once. With ``started=False`` the
         delivery does not count: the message was held, but nothing ran. No longer held: passed over."""
 
     @abstractmethod
@@ -203,6 +246,47 @@ class Transport(Driver):
     @abstractmethod
     def subscribe(self, topics: Sequence[str]) -> Subscription:
         """Listen to these topics from now on."""
+
+    # replies; for drivers that declare them
+
+    def listen_for_replies(self, life: float, timeout: float) -> ReplyBox:  # noqa: ARG002 (for those who declare it)
+        """Make a queue for replies, within `timeout` seconds. It goes when `life` seconds have passed without a
+        `receive`, for instance because its process was killed.
+
+        Raises:
+            TransportDown: not done within `timeout`.
+            UnsupportedCapability: the driver does not declare ``reply``.
+        """
+        raise UnsupportedCapability(f"{type(self).__name__} does not carry results back to who asked for them")
+
+    def reply(self, batch: Sequence[tuple[str, Message]], life: float) -> None:  # noqa: ARG002
+        """Put each message into the reply queue of that address. Where there is none any more it is passed over: no
+        queue is made by it. What nobody has taken after `life` seconds may go.
+
+        Raises:
+            TransportDown: perhaps some have arrived.
+            UnsupportedCapability: the driver does not declare ``reply``.
+        """
+        raise UnsupportedCapability(f"{type(self).__name__} does not carry results back to who asked for them")
+
+    # garbage; for drivers that declare it
+
+    def litter(self) -> list[Litter]:
+        """What dead processes have left behind, of our kind or Celery's: queues of control, replies and events that
+        nobody consumes, bindings to them, bookkeeping without its subject. What is in doubt is not among it.
+
+        Raises:
+            UnsupportedCapability: the driver does not declare ``garbage``.
+        """
+        raise UnsupportedCapability(f"{type(self).__name__} does not look for what dead processes have left behind")
+
+    def sweep_litter(self, litter: Sequence[Litter]) -> int:  # noqa: ARG002 (for those who declare it)
+        """Remove these, and return how many there were. What has come into use since `litter` is left alone.
+
+        Raises:
+            UnsupportedCapability: the driver does not declare ``garbage``.
+        """
+        raise UnsupportedCapability(f"{type(self).__name__} does not remove what dead processes have left behind")
 
     # life
 

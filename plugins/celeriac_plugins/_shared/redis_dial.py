@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
+from functools import partial
 from typing import Any
 
 from hiredis import HiredisError
@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from .attempts import Attempts
 from .redis_errors import Faces
 from .redis_link import Link
 from .redis_place import Place
@@ -19,52 +20,32 @@ from .redis_place import Place
 OLDEST = (6, 2)
 """RPOP with a count, and ZRANGE by score."""
 
+_PROOF = 1.0
+"""Seconds in which a server that is there lets us connect."""
+
 
 class _Dial:
-    """One attempt, in a thread of its own: nothing else bounds the system's name look-up. A thread that is given up
-    closes what it gets in the end."""
+    """Where to connect, and until when."""
 
     def __init__(self, place: Place, timeout: float) -> None:
         self._place = place
         self._timeout = timeout
-        self._lock = threading.Lock()
-        self._given_up = False
-        self._link: Link | None = None
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="celeriac-redis-dial", daemon=True)
+        self._deadline = time.monotonic() + timeout
 
     def wait(self) -> Link:
-        self._thread.start()
-        self._thread.join(self._timeout)
-        with self._lock:
-            if self._error is not None:
-                raise self._error
-            if self._link is not None:
-                return self._link
-            self._given_up = True
-        raise TimeoutError(f"no connection within {self._timeout:.1f} s")
-
-    def _run(self) -> None:
-        try:
-            link = self._connect()
-        except Exception as error:
-            with self._lock:
-                self._error = error
-            return
-        with self._lock:
-            self._link = link
-        if self._given_up:
-            link.close()
+        return Attempts(self._connect, "celeriac-redis-dial").first(self._timeout)
 
     def _connect(self) -> Link:
-        deadline = time.monotonic() + self._timeout
-        connection: Any = self._place.kind(
-            **self._place.arguments,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=self._timeout,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
+        deadline = self._deadline
+        timeout = max(deadline - time.monotonic(), 0.001)
+        own = {
+            "socket_timeout": timeout,
+            "socket_connect_timeout": timeout,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+        }
+        place = self._place
+        connection: Any = place.kind(**place.route.find(place.kind, {**place.arguments, **own}))
         connection.connect()
         link = Link(connection._sock)  # noqa: SLF001 (kombu's transport takes it from there as well)
         connection._sock = None  # noqa: SLF001 (so that it does not close what is ours by now)
@@ -73,6 +54,8 @@ class _Dial:
             if not isinstance(hello, dict):
                 raise ConnectionError(f"{hello}; Redis {'.'.join(map(str, OLDEST))} or newer is needed")
             _check_version(hello)
+            if not place.route.is_direct and hello.get(b"role") != b"master":
+                raise ConnectionError("the server that was named is a replica; a failover is on its way")
         except BaseException:
             link.close()
             raise
@@ -89,9 +72,20 @@ def dial(place: Place, deadline: float, faces: Faces) -> Link:
     if timeout <= 0:
         raise faces.down(f"{place.shown}: no time left to connect")
     try:
-        return _Dial(place, timeout).wait()
+        link = _Dial(place, timeout).wait()
     except (RedisError, HiredisError, OSError) as error:
         raise faces.of(error, place.shown) from error
+    link.answers_elsewhere = partial(_answers, place)
+    return link
+
+
+def _answers(place: Place, timeout: float) -> bool:
+    """Whether the server answers on a new connection, within the timeout and soon."""
+    try:
+        _Dial(place, min(timeout, _PROOF)).wait().close()
+    except (RedisError, HiredisError, OSError):
+        return False
+    return True
 
 
 def _check_version(hello: dict[bytes, Any]) -> None:

@@ -9,6 +9,7 @@ from hiredis import ReplyError
 from celeriac.errors import CeleriacError
 
 _NOT_OURS = ("WRONGTYPE",)
+_MOVED = ("MOVED", "ASK", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN")
 _ADVICE = {
     "OOM": "the server has no memory left (maxmemory); free some, or raise its limit",
     "READONLY": "this server is a replica and takes no writes; give the URL of the primary",
@@ -17,6 +18,11 @@ _ADVICE = {
     "NOPERM": "this user may not do that; its ACL must allow the commands and keys that docs/redis.md lists",
     "LOADING": "the server is still reading its data",
 }
+
+
+def has_moved(error: ReplyError) -> bool:
+    """Whether the keys are now, or soon, at another server than the one that said so."""
+    return str(error).partition(" ")[0] in _MOVED
 
 
 @dataclass(frozen=True, slots=True)

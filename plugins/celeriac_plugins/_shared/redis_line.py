@@ -1,42 +1,36 @@
-"""The connection on which one driver object gives its orders: one for all its threads, who take turns."""
+"""How one driver object gives its orders: over a wire that it may share with others, with errors of its own."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from hiredis import HiredisError, ReplyError
 
-from .forks import tell_of_forks
-from .redis_dial import dial
 from .redis_errors import Faces
 from .redis_link import Command, Link, Script
 from .redis_place import Place
+from .redis_wire import wire_to
+
+T = TypeVar("T")
 
 PATIENCE = 5.0
 """Seconds within which the server must answer where the caller has no deadline of its own."""
 
-_IDLE = 0.01
-"""Seconds after which it is worth a look whether the server has closed the connection."""
-
 
 class Line:
-    """Connects at first use, and again at the first use after the connection was lost."""
+    """Nothing is opened before the first order."""
 
     def __init__(self, place: Place, faces: Faces) -> None:
         self.place = place
         self.faces = faces
-        self.connections = 0
-        """How many there have been."""
-        self._start_afresh()
-        tell_of_forks(self)
-
-    def _start_afresh(self) -> None:
-        self._turn = threading.Lock()
-        self._link: Link | None = None
+        self._wire = wire_to(place, self)
         self._closed = False
+
+    @property
+    def connections(self) -> int:
+        """How many there have been: after another one, the server may be another, or without its data."""
+        return self._wire.connections
 
     def call(self, commands: Sequence[Command], timeout: float = PATIENCE) -> list[Any]:
         """The replies to the commands, which leave in one write.
@@ -44,11 +38,15 @@ class Line:
         Raises:
             faces.down: not done within `timeout` seconds. faces.damaged: a key is not what it should be.
         """
-        replies: list[Any] = self._use(lambda link, deadline: link.call(commands, deadline), timeout)
-        for reply in replies:
-            if isinstance(reply, ReplyError):
-                raise self.faces.of(reply, self.place.shown) from reply
-        return replies
+
+        def work(link: Link, deadline: float) -> list[Any]:
+            replies = link.call(commands, deadline)
+            for reply in replies:
+                if isinstance(reply, ReplyError):
+                    raise reply
+            return replies
+
+        return self._use(work, timeout)
 
     def run(
         self,
@@ -68,61 +66,17 @@ class Line:
 
         return self._use(work, timeout)
 
-    def _use(self, work: Any, timeout: float) -> Any:
-        deadline = time.monotonic() + timeout
-        turn = self._turn
-        if not turn.acquire(timeout=max(timeout, 0)):
-            raise self.faces.down(f"{self.place.shown} is busy with other threads; waited {timeout:g} s for them")
-        link = None
-        try:
-            link = self._open(deadline)
-            result = work(link, deadline)
-        except (self.faces.down, self.faces.damaged):
-            raise  # from connecting
-        except ReplyError as error:
-            raise self.faces.of(error, self.place.shown) from error
-        except (OSError, HiredisError) as error:
-            self._drop(link)
-            raise self.faces.of(error, self.place.shown) from error
-        except BaseException:  # between a command and its reply
-            self._drop(link)
-            raise
-        finally:
-            turn.release()
-        return result
-
-    def _open(self, deadline: float) -> Link:
+    def _use(self, work: Callable[[Link, float], T], timeout: float) -> T:
         if self._closed:
             raise self.faces.down(f"{self.place.shown} was closed by this process; make a new object")
-        link = self._link
-        if link is not None and time.monotonic() - link.used > _IDLE and link.has_ended():
-            self._drop(link)
-            link = None
-        if link is None:
-            link = self._link = dial(self.place, deadline, self.faces)
-            self.connections += 1
-        return link
-
-    def _drop(self, link: Link | None) -> None:
-        if link is not None:
-            link.close()
-            self._link = None
-
-    # ending
+        try:
+            return self._wire.use(self.place, self.faces, work, timeout)
+        except (self.faces.down, self.faces.damaged):
+            raise  # from connecting
+        except (OSError, HiredisError, ReplyError) as error:
+            raise self.faces.of(error, self.place.shown) from error
 
     def close(self) -> None:
-        """Free the connection; a call that is in progress frees it at its end. A second call does nothing."""
+        """Leave the wire, which is cut when nobody uses it any more. A second call does nothing."""
         self._closed = True
-        if self._turn.acquire(timeout=PATIENCE):
-            try:
-                self._drop(self._link)
-            finally:
-                self._turn.release()
-
-    def before_fork(self) -> None:
-        """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
-
-    def after_fork(self, *, child: bool) -> None:
-        if child:
-            self._drop(self._link)
-            self._start_afresh()
+        self._wire.leave(self, PATIENCE)

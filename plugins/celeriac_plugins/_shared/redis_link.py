@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha1
@@ -24,6 +24,10 @@ Command = tuple[Any, ...]
 
 _MORE: Final = object()
 _SIZE = 65536
+_DOUBT = 0.5
+"""Seconds without a word after which a reply may be waited for in vain."""
+_GRACE = 0.25
+"""Seconds by which a reply may come later than one to a connection made after it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,16 @@ class Link:
         self._socket = sock
         self._reader = Reader(notEnoughData=_MORE)
         self._replies: deque[Any] = deque()
+        self._ahead = b""
+        """What is to go out with the next commands."""
+        self._unasked = 0
+        """How many of the next replies nobody waits for."""
         self.pushes: list[list[Any]] = []
         """Those that came and were not taken yet, oldest first; the first word says what each is."""
         self.used = time.monotonic()
         """When something was last sent or heard."""
+        self.answers_elsewhere: Callable[[float], bool] | None = None
+        """Tells whether the server answers on a new connection, made within so many seconds."""
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -83,19 +93,41 @@ class Link:
     def send(self, commands: Sequence[Command], deadline: float) -> None:
         """Write the commands; their replies are to be read."""
         self._socket.settimeout(_left(deadline))
-        if len(commands) == 1:
-            self._socket.sendall(pack_command(commands[0]))
-        else:
-            self._socket.sendall(b"".join([pack_command(command) for command in commands]))
+        packed = (
+            b"".join([pack_command(command) for command in commands])
+            if len(commands) > 1
+            else pack_command(commands[0])
+        )
+        if self._ahead:
+            packed, self._ahead = self._ahead + packed, b""
+        self._socket.sendall(packed)
+
+    def say(self, command: Command) -> None:
+        """Have a command go out ahead of the next ones. Nobody waits for its reply; an error breaks the connection."""
+        self._ahead += pack_command(command)
+        self._unasked += 1
 
     def reply(self, deadline: float) -> Any:
         """The next reply; pushes before it are put aside."""
         while not self._replies:
             self._parse(1)
             if not self._replies:
-                self._socket.settimeout(_left(deadline))
-                self._feed()
+                self._feed_by(deadline)
         return self._replies.popleft()
+
+    def _feed_by(self, deadline: float) -> None:
+        """Wait for bytes. A server that is slow does not answer anybody: it does one thing at a time. One that answers
+        on a new connection, and not here where it was asked before, never will: this connection is dead, and only we
+        do not know it (a firewall has forgotten it, a machine is gone)."""
+        is_dead = False
+        while True:
+            self._socket.settimeout(min(_left(deadline), _GRACE if is_dead else _DOUBT))
+            try:
+                return self._feed()
+            except TimeoutError:
+                if is_dead:
+                    raise ConnectionError("the connection is dead; the server answers on a new one") from None
+            is_dead = self.answers_elsewhere is not None and self.answers_elsewhere(_left(deadline))
 
     # listening
 
@@ -136,6 +168,10 @@ class Link:
         while len(self._replies) < most and (found := self._reader.gets()) is not _MORE:
             if isinstance(found, PushNotification):
                 self.pushes.append(found)
+            elif self._unasked:
+                self._unasked -= 1
+                if isinstance(found, ReplyError):
+                    raise ConnectionError(str(found))
             else:
                 self._replies.append(found)
 

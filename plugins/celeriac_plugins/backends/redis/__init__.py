@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celeriac.errors import BackendDown, BackendError
-from celeriac.specs.backend import BackendOptions, Record, ResultBackend
+from celeriac.specs.backend import Arrival, BackendOptions, Record, ResultBackend
 from celeriac.states import READY_STATES
 from celeriac_plugins._shared.redis_errors import Faces
 from celeriac_plugins._shared.redis_line import Line
@@ -24,7 +24,7 @@ _MOST = 1000
 class RedisBackend(ResultBackend):
     """``redis://user:password@host:6379/1``; see `_shared.redis_place.Place` for the URL and its options."""
 
-    capabilities = frozenset({"durable", "processes", "multi-host", "push", "join"})
+    capabilities = frozenset({"durable", "processes", "multi-host", "shared", "push", "join", "shared-join"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -85,6 +85,15 @@ class RedisBackend(ResultBackend):
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         return self._joins.arrive(group, members, lease)
+
+    def join_share(self, group: str, arrivals: Sequence[Arrival]) -> None:
+        self._joins.share(group, arrivals)
+
+    def join_entries(self, group: str) -> list[bytes]:
+        return self._joins.entries(group)
+
+    def join_shape(self, group: str) -> bytes | None:
+        return self._joins.shape(group)
 
     def join_close(self, group: str) -> None:
         self._joins.close(group)

@@ -2,13 +2,19 @@
 
 The members of a group are a set, so that each counts once. A join whose body is published stays until it expires,
 without its body and its members: so it is not opened a second time.
+
+Celery's workers count in keys of their own, ``celery-taskset-meta-<group>`` with an ending: ``.j`` has an entry for
+each member that has ended, ``.d`` the members that are in it, ``.s`` the size, ``.t`` what was added to that later,
+``.c`` who calls the body (``done``: it was called). A join is counted in both places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from celeriac.clock import Clock
+from celeriac.specs.backend import Arrival
 from celeriac_plugins._shared.redis_line import Line
 
 from . import scripts
@@ -16,6 +22,7 @@ from . import scripts
 _REMEMBERED = 86_400_000
 """Milliseconds for which a closed join is remembered where results never expire."""
 _CLAIMS_LIFE = 30 * 86_400
+_SHARED = ("j", "d", "s", "t", "c")
 
 
 class Joins:
@@ -26,11 +33,26 @@ class Joins:
         self._join = f"{prefix}celeriac.join."
         self._members = f"{prefix}celeriac.members."
         self._claims = f"{prefix}celeriac.claims"
+        self._shared = f"{prefix}celery-taskset-meta-"
         self._now = clock.time
         self._life = life
 
     def open(self, group: str, size: int, body: bytes) -> None:
-        self._line.run(scripts.OPEN, [self._join + group], (self._life, size, body))
+        self._line.run(scripts.OPEN, [self._join + group, f"{self._shared}{group}.s"], (self._life, size, body))
+
+    def share(self, group: str, arrivals: Sequence[Arrival]) -> None:
+        arguments: list[Any] = [self._life, arrivals[0].body]
+        for arrival in arrivals:
+            arguments += (arrival.member, "+inf" if arrival.place is None else arrival.place, arrival.entry)
+        self._line.run(scripts.SHARE, self._keys(group), arguments)
+
+    def entries(self, group: str) -> list[bytes]:
+        (found,) = self._line.call([("ZRANGE", f"{self._shared}{group}.j", 0, -1)])
+        return list(found)
+
+    def shape(self, group: str) -> bytes | None:
+        (found,) = self._line.call([("GET", self._shared + group)])
+        return found if isinstance(found, bytes) else None
 
     def arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         now = self._now()
@@ -44,8 +66,13 @@ class Joins:
 
     def orphans(self, lease: float) -> list[tuple[str, bytes]]:
         now = self._now()
-        found = self._line.run(scripts.ORPHANS, [self._claims], (_CLAIMS_LIFE, self._join, now, now + lease))
+        (due,) = self._line.call([("ZRANGE", self._claims, "-inf", now, "BYSCORE", "LIMIT", 0, 1)])
+        if not due:  # as nearly always, when workers ask at times
+            return []
+        arguments = (_CLAIMS_LIFE, self._join, now, now + lease, self._shared)
+        found = self._line.run(scripts.ORPHANS, [self._claims], arguments)
         return [(group.decode(), body) for group, body in zip(found[::2], found[1::2], strict=True)]
 
-    def _keys(self, group: str) -> tuple[str, str, str]:
-        return self._join + group, self._members + group, self._claims
+    def _keys(self, group: str) -> list[str]:
+        shared = (f"{self._shared}{group}.{ending}" for ending in _SHARED)
+        return [self._join + group, self._members + group, self._claims, *shared]

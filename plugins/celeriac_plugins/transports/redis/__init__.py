@@ -8,7 +8,7 @@ from typing import Any
 
 from celeriac.errors import TransportCorrupt, TransportDown
 from celeriac.message import Delivery, Message, Publication
-from celeriac.specs.transport import DeadLetter, QueueCounts, Subscription, Transport, TransportOptions
+from celeriac.specs.transport import DeadLetter, Litter, QueueCounts, Subscription, Transport, TransportOptions
 from celeriac_plugins._shared.redis_errors import Faces
 from celeriac_plugins._shared.redis_line import Line
 from celeriac_plugins._shared.redis_place import Place
@@ -16,6 +16,7 @@ from celeriac_plugins._shared.redis_place import Place
 from . import envelope, scripts
 from .dead import DeadLetters
 from .fan_out import FanOut
+from .garbage import Garbage
 from .keys import Keys
 from .queues import Queues
 from .receiving import Receiving
@@ -27,21 +28,24 @@ _LEASES_LIFE = 7 * 86_400
 class RedisTransport(Transport):
     """``redis://user:password@host:6379/0``; see `_shared.redis_place.Place` for the URL and its options."""
 
-    capabilities = frozenset(
-        {"durable", "processes", "multi-host", "delay", "priority", "lease", "fan-out", "peek", "dead-letter"}
-    )
+    capabilities = frozenset((
+        "durable", "processes", "multi-host", "delay", "order", "priority", "lease", "fan-out", "peek", "dead-letter",
+        "census", "garbage",
+    ))  # fmt: skip
 
     def __init__(self, options: TransportOptions) -> None:
         super().__init__(options)
         place = Place.parse("transport 'redis'", options.url, options.extra)
         faces = Faces(TransportDown, TransportCorrupt)
         self._now = options.clock.time
+        self._peers_timeout: float = place.options["visibility_timeout"]
         self._keys = Keys(place)
         self._line = Line(place, faces)
         self._receiving = Receiving(place, faces, self._keys, options)
         self._queues = Queues(self._line, self._keys, options)
         self._dead = DeadLetters(self._line, self._keys, options.clock)
         self._fan_out = FanOut(self._line, self._keys, options.clock)
+        self._garbage = Garbage(self._line, self._keys, self._fan_out, options.clock)
 
     # publishing
 
@@ -106,7 +110,12 @@ class RedisTransport(Transport):
         held = self._line.run(
             scripts.RENEW,
             self._keys.held,
-            (math.ceil(now), int((now + lease) * 1000), int(lease) + _LEASES_LIFE, *tokens),
+            (
+                math.ceil(max(now, now + lease - self._peers_timeout)),
+                int((now + lease) * 1000),
+                int(lease) + _LEASES_LIFE,
+                *tokens,
+            ),
         )
         return [delivery for delivery, is_held in zip(batch, held, strict=True) if not is_held]
 
@@ -152,6 +161,14 @@ class RedisTransport(Transport):
 
     def subscribe(self, topics: Sequence[str]) -> Subscription:
         return self._fan_out.subscribe(topics)
+
+    # garbage
+
+    def litter(self) -> list[Litter]:
+        return self._garbage.find()
+
+    def sweep_litter(self, litter: Sequence[Litter]) -> int:
+        return self._garbage.sweep(litter) if litter else 0
 
     # life
 

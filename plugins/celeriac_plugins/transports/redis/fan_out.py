@@ -1,9 +1,7 @@
 """Broadcasts: kombu's fan-out exchanges, which are pub/sub channels, and the replies to its remote control.
 
 A topic is the name of a fan-out exchange, so that Celery's own control clients and workers hear ours and we hear
-theirs. Their replies go another way: through a direct exchange into a list that the asking side has bound to it. A
-topic that begins with ``reply.`` is therefore bound as well, and a subscription to it reads that list too; and a
-question that comes from Celery gets a return address that `FanOut.send` understands (``>exchange>key>ticket``).
+theirs. How their replies come and go, `addresses` says.
 """
 
 from __future__ import annotations
@@ -18,8 +16,9 @@ from celeriac_plugins._shared.redis_line import Line
 from celeriac_plugins._shared.redis_link import Command
 
 from . import envelope
+from .addresses import Address, parted, without_binding
 from .keys import Keys
-from .subscription import RETURN, SENT, RedisSubscription
+from .subscription import SENT, RedisSubscription
 
 _REPLIES_LIFE = 60
 
@@ -34,17 +33,20 @@ class FanOut:
         self._lock = Lock()
         self._subscriptions: WeakSet[RedisSubscription] = WeakSet()
 
-    def send(self, topic: str, payload: bytes) -> None:
-        if topic.startswith(RETURN) and topic.count(RETURN) >= 3:
-            _, exchange, routing_key, ticket = topic.split(RETURN, 3)
-            self._answer(exchange, routing_key, ticket, payload)
-            return
+    def send(self, topic: str, payload: bytes) -> int:
+        """Returns how many listen."""
+        address = parted(topic)
+        if address:
+            return self._answer(address, payload)
         now = self._clock.time()
-        message = Message({}, {SENT: now}, payload)
-        self._line.call([("PUBLISH", self._keys.channel(topic), envelope.write(message, "", 0, now, topic))])
+        message = Message({}, {SENT: now}, without_binding(payload))
+        text = envelope.write(message, "", 0, now, topic)
+        (listeners,) = self._line.call([("PUBLISH", self._keys.channel(topic), text)])
+        return int(listeners)
 
-    def _answer(self, exchange: str, routing_key: str, ticket: str, payload: bytes) -> None:
+    def _answer(self, address: Address, payload: bytes) -> int:
         """Put a reply where kombu's mailbox of the asking process looks for it."""
+        exchange, routing_key, ticket = address
         (bound,) = self._line.call([("SMEMBERS", self._keys.binding(exchange))])
         parts = [member.decode("utf-8", "replace").split(self._keys.sep) for member in bound]
         queues = [part[2] for part in parts if len(part) == 3 and part[0] == routing_key]
@@ -56,6 +58,7 @@ class FanOut:
             commands += [("LPUSH", name, text), ("EXPIRE", name, _REPLIES_LIFE)]
         if commands:
             self._line.call(commands)
+        return len(queues)
 
     def subscribe(self, topics: Sequence[str]) -> RedisSubscription:
         subscription = RedisSubscription(self._line, self._keys, self._clock, topics)

@@ -81,6 +81,10 @@ class Keys:
         """kombu's set of the queues that are bound to an exchange."""
         return f"{self.prefix}_kombu.binding.{exchange}"
 
+    def binding_permanent(self, exchange: str) -> str:
+        """Those of them that kombu never lets go."""
+        return f"{self.prefix}_kombu.binding_permanent.{exchange}"
+
     @property
     def binding_deadlines(self) -> str:
         """kombu's sorted set: until when an exchange's bindings of passing queues are of use."""

@@ -64,7 +64,10 @@ class Queues:
         return sorted(names)
 
     def counts(self, queue: str) -> QueueCounts:
-        keys = self._look(queue)
+        keys = self._keys.of(queue)
+        if not self._line.call([("EXISTS", self._keys.unacked, keys.delayed, *keys.lists)])[0]:
+            return QueueCounts()  # as in most queues, most of the time
+        self._look(queue)
         return QueueCounts(
             *self._line.run(
                 scripts.COUNT,

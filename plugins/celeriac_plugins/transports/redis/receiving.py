@@ -9,6 +9,7 @@ beforehand from the script's answer.
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 import time
@@ -24,7 +25,7 @@ from celeriac_plugins._shared.forks import tell_of_forks
 from celeriac_plugins._shared.redis_dial import dial
 from celeriac_plugins._shared.redis_errors import Faces
 from celeriac_plugins._shared.redis_line import PATIENCE
-from celeriac_plugins._shared.redis_link import Link, readable
+from celeriac_plugins._shared.redis_link import Command, Link, readable
 from celeriac_plugins._shared.redis_place import Place
 
 from . import envelope, scripts
@@ -39,6 +40,9 @@ _LOOK_EVERY = 0.005
 """Seconds between two looks around while messages keep coming."""
 _SHOW_EVERY = 60
 """Seconds between two signs that we consume a queue."""
+_SILENCE = 3.5
+"""Seconds without a word from the server after which a sleeper asks whether it is there: it would not hear of a
+message on a connection that is dead."""
 _REST, _LONGEST_REST = 0.0005, 0.02
 
 
@@ -101,7 +105,9 @@ class Receiving:
                 return []
             must_look = seat.watched != queues and not self._watch(seat, queues)
             if not must_look:
-                self._sleep(seat, min(left, seat.look_at - self._now()))
+                if self._now() >= seat.ask_at:
+                    self._ask(seat)
+                self._sleep(seat, min(left, min(seat.look_at, seat.ask_at) - self._now()))
 
     # taking
 
@@ -129,7 +135,9 @@ class Receiving:
             self._looked = -1.0
             return self._claim(seat, queues, limit)
         self._looked = now
-        seat.look_at = min(float(reply[0]), now + lease) if reply[0] else now + lease
+        due, _, held = reply[0].partition(b";")
+        seat.look_at = float(due or math.inf)
+        seat.ask_at = min(float(held or math.inf), now + lease)
         return []
 
     def _link(self, seat: Seat) -> Link:
@@ -157,18 +165,13 @@ class Receiving:
     def _watch(self, seat: Seat, queues: tuple[str, ...]) -> bool:
         """Have the server tell of changes from now on; False if there is something already."""
         keys = [self._keys.of(queue) for queue in queues]
-        replies = self._link(seat).call(
-            [
-                ("CLIENT", "CACHING", "YES"),
-                ("EXISTS", *(name for each in keys for name in each.lists)),
-                ("CLIENT", "CACHING", "YES"),
-                ("MGET", *(each.bell for each in keys)),
-            ],
-            time.monotonic() + PATIENCE,
+        replies = self._tell(
+            seat,
+            ("CLIENT", "CACHING", "YES"),
+            ("EXISTS", *(name for each in keys for name in each.lists)),
+            ("CLIENT", "CACHING", "YES"),
+            ("MGET", *(each.bell for each in keys)),
         )
-        for reply in replies:
-            if isinstance(reply, ReplyError):
-                raise reply
         if replies[1]:
             return False
         claimed = self._looked
@@ -178,12 +181,39 @@ class Receiving:
         seat.watched = queues
         return True
 
+    def _ask(self, seat: Seat) -> None:
+        """One small question that keeps the connection proved, and now and then two more: has a lease ended that nobody
+        renewed? Most are, or others have taken messages since the last look."""
+        now, keys = self._now(), self._keys
+        (held,) = self._tell(seat, ("EXISTS", keys.unacked))
+        if not held:
+            seat.ask_at = now + self._lease
+        elif now >= seat.ask_at:
+            first = [("ZRANGE", name, 0, 0, "WITHSCORES") for name in (keys.leases, keys.index)]
+            leases, renewals = self._tell(seat, *first)
+            ends = [float(leases[0][1]) / 1000] if leases else []
+            ends += [float(renewals[0][1]) + self._timeout] if renewals else []
+            seat.ask_at = min([*ends, now + self._lease])
+            if seat.ask_at <= now:
+                seat.look_at = now
+
+    def _tell(self, seat: Seat, *commands: Command) -> list[Any]:
+        replies = self._link(seat).call(commands, time.monotonic() + PATIENCE)
+        for reply in replies:
+            if isinstance(reply, ReplyError):
+                raise reply
+        return replies
+
     def _sleep(self, seat: Seat, seconds: float) -> None:
         link = self._link(seat)
+        if seat.watched is None:  # it was connected anew: nothing tells of changes
+            return
         if not link.has_more:
-            readable((link, seat.bell), min(seconds, 3600.0))
+            readable((link, seat.bell), min(seconds, max(link.used + _SILENCE - time.monotonic(), 0)))
         seat.bell.still()
         link.listen()
+        if time.monotonic() - link.used >= _SILENCE:
+            self._ask(seat)
         if link.take_pushes():
             seat.watched = None
             seat.woken = True

@@ -22,6 +22,8 @@ class Seat:
         """The queues whose changes the server is going to tell of."""
         self.look_at = 0.0
         """When, by the transport's clock, to look even without a change."""
+        self.ask_at = 0.0
+        """When to ask what others hold by then: what they take is no change that we are told of."""
         self.woken = False
         """Whether a change was what ended the last sleep."""
         self.losses = 0

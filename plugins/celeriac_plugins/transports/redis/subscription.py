@@ -1,8 +1,7 @@
-"""One listener to kombu's fan-out exchanges; see `fan_out` for how replies come."""
+"""One listener to kombu's fan-out exchanges; see `addresses` for how replies come."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,18 +20,16 @@ from celeriac_plugins._shared.redis_line import PATIENCE, Line
 from celeriac_plugins._shared.redis_link import Link, readable
 
 from . import envelope, scripts
+from .addresses import REPLY, with_return
 from .keys import Keys
 
 SENT = "x-celeriac-sent"
 """The property that says when a broadcast of ours was sent; Celery's have none."""
-RETURN = ">"
-"""Begins and parts a return address that leads to a Celery process."""
 _KEPT = 60.0
-_REPLY = "reply."
-_SILENCE = 30.0
+_SILENCE = 60.0
 """Seconds without a word from the server after which it is asked whether it is there."""
-_BINDING_LIFE = 3600
-"""Seconds for which a binding counts as of use; kombu's own least."""
+BOX_LIFE = 60
+"""Seconds after which a box goes that its owner does not tend any more."""
 
 
 class RedisSubscription(Subscription):
@@ -43,7 +40,8 @@ class RedisSubscription(Subscription):
         self._keys = keys
         self._clock = clock
         self._topics = {self._keys.channel(topic).encode("utf-8", "surrogatepass"): topic for topic in topics}
-        self._boxes = [topic for topic in self._topics.values() if topic.startswith(_REPLY)]
+        self._boxes = [(topic, keys.prefix + topic) for topic in self._topics.values() if topic.startswith(REPLY)]
+        self._tended = 0.0
         self._bell = Doorbell()
         self._reading = Lock()
         self._closed = False
@@ -89,19 +87,16 @@ class RedisSubscription(Subscription):
         if link is not None or self._closed:
             return
         deadline = time.monotonic() + PATIENCE
-        for topic in self._boxes:
-            exchange = _exchange_of(topic)
-            binding = (self._keys.binding(exchange), self._keys.binding_deadlines)
-            self._line.run(scripts.BIND, binding, (self._member(topic), exchange, _BINDING_LIFE * 1000))
         link = dial(self._line.place, deadline, self._line.faces)
         try:
             link.send([("SUBSCRIBE", *self._topics)], deadline)
             while sum(push[0] == b"subscribe" for push in link.pushes) < len(self._topics):
                 self._listen_for_a_while(link, deadline)
             if self._boxes:
-                (reply,) = link.call([("CLIENT", "TRACKING", "ON", "OPTIN")], deadline)
+                (reply,) = link.call([("CLIENT", "TRACKING", "ON", "OPTIN", "NOLOOP")], deadline)
                 if isinstance(reply, ReplyError):
                     raise reply
+                self._tend_boxes(link)
         except BaseException:
             link.close()
             raise
@@ -114,38 +109,41 @@ class RedisSubscription(Subscription):
 
     def _wait(self, link: Link, seconds: float) -> None:
         if not link.has_more:
-            readable((link, self._bell), seconds)
+            readable((link, self._bell), min(seconds, BOX_LIFE / 3) if self._boxes else seconds)
         self._bell.still()
         if time.monotonic() - link.used >= _SILENCE:
             link.call([("PING",)], time.monotonic() + PATIENCE)
 
     def _hear(self, link: Link) -> None:
         link.listen()
-        if self._boxes:
-            self._empty_boxes(link)
-        for push in link.take_pushes():
+        pushes = link.take_pushes()
+        is_due = time.monotonic() - self._tended > BOX_LIFE / 3
+        if self._boxes and (is_due or any(push[0] == b"invalidate" for push in pushes)):
+            self._tend_boxes(link)
+        for push in pushes:
             if push[0] == b"message" and push[1] in self._topics:
                 self._take(self._topics[push[1]], push[2])
 
-    def _empty_boxes(self, link: Link) -> None:
+    def _tend_boxes(self, link: Link) -> None:
+        """Empty them, and have the server tell when something comes."""
         deadline = time.monotonic() + PATIENCE
-        for topic in self._boxes:
-            box = self._keys.prefix + topic
-            while True:
-                _, _, text = link.call([("CLIENT", "CACHING", "YES"), ("EXISTS", box), ("RPOP", box)], deadline)
-                if not isinstance(text, bytes):
-                    break
-                self._take(topic, text)
+        self._tended = time.monotonic()
+        for topic, box in self._boxes:
+            has_more = True
+            while has_more:
+                for text in reversed(link.run(scripts.TEND, [box], [BOX_LIFE], deadline)):
+                    self._take(topic, text)
+                _, length = link.call([("CLIENT", "CACHING", "YES"), ("LLEN", box)], deadline)
+                if isinstance(length, ReplyError):
+                    raise length
+                has_more = length > 1  # it came before the server was asked to tell
 
     def _take(self, topic: str, text: bytes) -> None:
         message, _ = envelope.read(text)
         sent = message.properties.get(SENT)
         if isinstance(sent, float) and sent <= self._clock.time() - _KEPT:
             return
-        self._heard.append((topic, message.body if SENT in message.properties else _with_return(message.body)))
-
-    def _member(self, topic: str) -> str:
-        return self._keys.sep.join((topic, "", topic))
+        self._heard.append((topic, message.body if SENT in message.properties else with_return(message.body)))
 
     # ending
 
@@ -161,11 +159,9 @@ class RedisSubscription(Subscription):
         with self._reading:
             self._drop()
             self._bell.close()
-        for topic in self._boxes:
-            exchange = _exchange_of(topic)
-            binding = (self._keys.binding(exchange), self._keys.binding_deadlines, self._keys.prefix + topic)
+        if self._boxes:
             with suppress(self._line.faces.down, self._line.faces.damaged):
-                self._line.run(scripts.UNBIND, binding, (self._member(topic), exchange))
+                self._line.call([("DEL", *(box for _, box in self._boxes))])
 
     def _drop(self) -> None:
         if self._link is not None:
@@ -182,21 +178,3 @@ class RedisSubscription(Subscription):
             self._closed = True
             self._boxes = []
             self._reading = Lock()
-
-
-def _exchange_of(topic: str) -> str:
-    """``reply.celery.pidbox`` of ``reply.celery.pidbox.0197…``."""
-    return topic.rpartition(".")[0]
-
-
-def _with_return(payload: bytes) -> bytes:
-    """A question from Celery, with its return address in the one field that an answer is sent to."""
-    with suppress(ValueError, KeyError, TypeError, AttributeError):
-        question = json.loads(payload)
-        address = question["reply_to"]
-        ticket, exchange, routing_key = question["ticket"], address["exchange"], address["routing_key"]
-        if routing_key.startswith(_REPLY):  # one of ours, sent through Celery's channel
-            return payload
-        address["routing_key"] = RETURN.join(("", exchange, routing_key, ticket))
-        return json.dumps(question).encode()
-    return payload

@@ -17,6 +17,7 @@ from celeriac.testing.suite.transport.clauses import TransportClauses
 from celeriac.testing.suite.transport.dead_letters import DeadLetterClauses
 from celeriac.testing.suite.transport.delaying import DelayClauses
 from celeriac.testing.suite.transport.fan_out import FanOutClauses
+from celeriac.testing.suite.transport.garbage import GarbageClauses
 from celeriac.testing.suite.transport.leasing import LeaseClauses
 from celeriac.testing.suite.transport.life import LifeClauses
 from celeriac.testing.suite.transport.looking import LookingClauses
@@ -41,6 +42,7 @@ class TransportSuite(
     LookingClauses,
     DeadLetterClauses,
     FanOutClauses,
+    GarbageClauses,
     ProcessClauses,
     LifeClauses,
 ):

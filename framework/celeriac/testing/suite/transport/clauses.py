@@ -132,6 +132,11 @@ def take_now(transport: Transport, *queues: str, limit: int = 1000) -> list[Deli
     return transport.receive(queues or ["q"], limit, timeout=0)
 
 
+def by_name(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """The deliveries in the order of their task ids, whatever the order in which they came."""
+    return sorted(deliveries, key=lambda delivery: delivery.message.id)
+
+
 def names(found: Iterable[Delivery | Message]) -> list[str]:
     """The task ids, in order."""
     return [(each.message if isinstance(each, Delivery) else each).id for each in found]

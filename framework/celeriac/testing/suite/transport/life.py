@@ -66,7 +66,7 @@ class LifeClauses(TransportClauses):
     def test_waiting_messages_survive_the_end_of_their_sender(
         self, transport: Transport, address: str, clock: ManualClock
     ) -> None:
-        self.needs("durable")
+        self.needs("durable", "order")
         send(transport, "a", "b", "c")
         transport.reject(take(transport, 1))
         transport.close()

@@ -18,17 +18,20 @@ from celeriac.testing.suite.transport.clauses import (
 
 class OrderClauses(TransportClauses):
     def test_messages_come_in_the_order_of_publishing(self, transport: Transport) -> None:
+        self.needs("order")
         send(transport, "a", "b", "c")
         send(transport, "d")
         send(transport, "e", "f")
         assert names(take(transport, 6)) == list("abcdef")
 
     def test_the_order_holds_over_several_receives(self, transport: Transport) -> None:
+        self.needs("order")
         expected = [f"{number:03}" for number in range(60)]
         send(transport, *expected)
         assert names(delivery for _ in range(6) for delivery in take(transport, 10)) == expected
 
     def test_two_objects_that_publish_in_turn_keep_the_order(self, transport: Transport, other: Transport) -> None:
+        self.needs("order")
         for number in range(10):
             send((transport, other)[number % 2], str(number))
         assert names(take(transport, 10)) == [str(number) for number in range(10)]
@@ -40,7 +43,7 @@ class OrderClauses(TransportClauses):
         assert names(take(transport, 5)) == ["9", "8", "5", "1", "0"]
 
     def test_the_order_within_a_priority_is_kept(self, transport: Transport) -> None:
-        self.needs("priority")
+        self.needs("priority", "order")
         for number in range(5):
             batch = [Publication("q", message(f"{priority}-{number}", priority)) for priority in (3, 7)]
             transport.publish(batch, timeout=PATIENCE)
@@ -87,6 +90,7 @@ class OrderClauses(TransportClauses):
             take_now(transport, "a", "b")
 
     def test_messages_of_several_queues_keep_the_order_of_each(self, transport: Transport) -> None:
+        self.needs("order")
         for number in range(10):
             send(transport, f"a{number}", queue="a")
             send(transport, f"b{number}", queue="b")

@@ -118,8 +118,9 @@ class PublishClauses(TransportClauses):
     def test_a_batch_may_go_to_several_queues(self, transport: Transport) -> None:
         batch = [Publication(queue, message(queue + number)) for number in "12" for queue in "ab"]
         transport.publish(batch, timeout=PATIENCE)
-        assert names(take(transport, 2, "a")) == ["a1", "a2"]
-        assert names(take(transport, 2, "b")) == ["b1", "b2"]
+        for queue in "ab":
+            received = names(take(transport, 2, queue))
+            assert (received if self.supports("order") else sorted(received)) == [f"{queue}1", f"{queue}2"]
 
     def test_an_empty_batch_is_no_error(self, transport: Transport) -> None:
         transport.publish([], timeout=PATIENCE)
@@ -157,6 +158,8 @@ class PublishClauses(TransportClauses):
             sender.result()
         received = names(take(transport, 80))
         assert len(set(received)) == 80
+        if not self.supports("order"):
+            return
         for each in range(4):
             ours = [name for name in received if name.startswith(f"{each}-")]
             assert ours == [f"{each}-{number}" for number in range(20)], "the order of each sender is kept"

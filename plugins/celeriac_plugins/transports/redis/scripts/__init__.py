@@ -13,13 +13,14 @@ survive it.
 
 from __future__ import annotations
 
-from .bindings import BIND, UNBIND
+from .boxes import TEND
 from .graves import BURY, DROP_DEAD, FIND_DEAD, NEWEST_DEAD, REPLAY
+from .litter import DROP_STRAY, DROP_UNREAD, STRAY, UNBIND
 from .queues import COUNT, PURGE
 from .receiving import CLAIM, LOOK
 from .settling import DELAY, PUBLISH, REJECT, RENEW
 
 __all__ = [
-    "BIND", "BURY", "CLAIM", "COUNT", "DELAY", "DROP_DEAD", "FIND_DEAD", "LOOK", "NEWEST_DEAD", "PUBLISH", "PURGE",
-    "REJECT", "RENEW", "REPLAY", "UNBIND",
+    "BURY", "CLAIM", "COUNT", "DELAY", "DROP_DEAD", "DROP_STRAY", "DROP_UNREAD", "FIND_DEAD", "LOOK", "NEWEST_DEAD",
+    "PUBLISH", "PURGE", "REJECT", "RENEW", "REPLAY", "STRAY", "TEND", "UNBIND",
 ]  # fmt: skip

@@ -30,7 +30,8 @@ CLAIM: Final = Script.of(
 -- ARGV: layout, now, old, until, span of the visibility time-out, limit, whether to look around, life of the leases;
 -- then for each queue its name, its tokens' beginning, the end of its entries.
 local now, old, till, span, limit = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local second = string.format('%d', math.ceil(now))
+-- So late that no peer of ours takes what it holds for left behind before its lease ends.
+local second = string.format('%d', math.ceil(math.max(now, till / 1000 - span)))
 redis.call('HLEN', unacked)  -- an error now, and not when a message is in no place
 redis.call('ZCARD', index)
 redis.call('ZCARD', leases)
@@ -96,16 +97,19 @@ end
 if failure then return failure end
 
 -- Nothing: when will there be something without anybody's doing?
-local change = first(leases)
-if change then change = change / 1000 end
-local peers = first(index)
-if peers and (not change or peers + span < change) then change = peers + span end
+local function text(time) return time and string.format('%.6f', time) or '' end
+local due
 for q = 1, queues do
-  local due = first(KEYS[4 + (q - 1) * width])
-  if due and (not change or due < change) then change = due end
+  local head = first(KEYS[4 + (q - 1) * width])
+  if head and (not due or head < due) then due = head end
 end
-if change then taken[1] = string.format('%.6f', change) end
+local held = first(leases)
+if held then held = held / 1000 end
+local peers = first(index)
+if peers and (not held or peers + span < held) then held = peers + span end
+taken[1] = text(due) .. ';' .. text(held)
 return taken
 """,
 )
-"""Take messages and hold them. Returns, flat, when to look again if there are none, then queue number and message."""
+"""Take messages and hold them. Returns, flat, queue number and message of each after a first text; when there are none,
+that is when the next one is due and when the first holding ends, with a semicolon between."""
