@@ -15,8 +15,8 @@ Names are imported when they are first used: ``import celeriac`` alone loads no 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+# Checkers know this name. To import `typing` takes as long as to start Python, which probes do every few seconds.
+TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,8 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from celeriac.app import Celeriac
     from celeriac.canvas import Signature, chain, chord, group, signature
     from celeriac.context import Context
@@ -80,5 +82,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'celeriac' has no attribute {name!r}")
+    from importlib import import_module
+
     value = globals()[name] = getattr(import_module(f"celeriac.{_HOMES[name]}"), name)
     return value

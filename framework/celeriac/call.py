@@ -69,14 +69,14 @@ class CallOptions(TypedDict, total=False):
     """Seconds within which the message must be with the broker; the setting is ``task_publish_timeout``."""
 
 
-_KNOWN = frozenset(CallOptions.__annotations__)
+KNOWN_OPTIONS = frozenset(CallOptions.__annotations__)
 _NO_OPTIONS: CallOptions = {}
 
 
 class _Prepared:
     """What is the same for every call of one task."""
 
-    __slots__ = ("compression", "expires", "headers", "priority", "queue", "serializer", "writer")
+    __slots__ = ("compression", "expires", "headers", "is_answered", "priority", "queue", "serializer", "writer")
 
     def __init__(self, app: Celeriac, name: str, task: Task[..., Any] | None) -> None:
         conf = app.conf
@@ -91,6 +91,8 @@ class _Prepared:
         self.writer: Serializer = app.codec.serializer(self.serializer)
         self.compression: str | None = of_task("compression", conf.task_compression)
         self.expires: Any = of_task("expires")
+        self.is_answered = not app.backend.driver.supports("shared")
+        """Whether messages say where their results go."""
         self.headers: dict[str, Any] = {
             "lang": "py",
             "task": name,
@@ -157,6 +159,10 @@ class Caller:
             headers["root_id"] = task_id
             inherited = None
         properties = {"correlation_id": task_id, "delivery_mode": 2}
+        if prepared.is_answered and "reply_to" not in options:
+            address = self.address()
+            if address is not None:
+                properties["reply_to"] = address
         if prepared.priority is not None or inherited is not None:
             properties["priority"] = prepared.priority if inherited is None else inherited
         queue = prepared.queue or self._app.default_queue
@@ -179,7 +185,7 @@ class Caller:
         properties: dict[str, Any],
         queue: str,
     ) -> Publication:
-        unknown = options.keys() - _KNOWN
+        unknown = options.keys() - KNOWN_OPTIONS
         if unknown:
             raise _unknown_option(sorted(unknown)[0])
         due = self._due(options, headers)
@@ -194,7 +200,7 @@ class Caller:
             headers.update(options["headers"])
         if "priority" in options:
             properties["priority"] = options["priority"]
-        if "reply_to" in options:
+        if options.get("reply_to"):
             properties["reply_to"] = options["reply_to"]
         embed = {
             "callbacks": _as_list(options.get("link")),
@@ -212,6 +218,15 @@ class Caller:
         message = Message(headers, properties, encoded.body, encoded.content_type, encoded.content_encoding)
         return Publication(options.get("queue") or options.get("routing_key") or queue, message, due)
 
+    def address(self) -> str | None:
+        """Where the results of calls made here go; None where that need not be said.
+
+        Raises:
+            TransportDown: the broker could not be made ready to take them there in time.
+        """
+        driver = self._app.backend.driver
+        return None if driver.supports("shared") else driver.reply_to(self._app.conf.task_publish_timeout)
+
     def publish(self, batch: Sequence[Publication], timeout: float | None = None) -> None:
         """Hand messages to the broker, all or none, within one hard deadline that covers everything.
 
@@ -219,12 +234,12 @@ class Caller:
             TransportDown: the broker did not take them in time.
         """
         app = self._app
+        deadline = time.monotonic() + (app.conf.task_publish_timeout if timeout is None else timeout)
         self.check_queues(batch)
         if not app.transport.supports("delay") and any(publication.due is not None for publication in batch):
             raise UnsupportedCapability("this transport cannot delay messages: no countdown, eta or retry with a delay")
         if app.hooks.before_publish:
             app.hooks.before_publish(app=app, batch=batch)
-        deadline = time.monotonic() + (app.conf.task_publish_timeout if timeout is None else timeout)
         pause = _RETRY_FIRST
         while True:
             try:
@@ -233,6 +248,8 @@ class Caller:
             except TransportDown:
                 if not app.conf.task_publish_retry or time.monotonic() + pause >= deadline:
                     raise
+            for publication in batch:  # the first one may be there, and only its confirmation was lost
+                publication.message.headers[AGAIN] = True
             time.sleep(pause)
             pause = min(pause * 2, _RETRY_MOST)
         if app.hooks.after_publish:
@@ -315,7 +332,7 @@ def _as_list(value: Any) -> list[Any] | None:
 def _unknown_option(name: str) -> ConfigurationError:
     from celeriac.nearest import did_you_mean
 
-    return ConfigurationError(f"apply_async has no option {name!r}{did_you_mean(name, _KNOWN)}")
+    return ConfigurationError(f"apply_async has no option {name!r}{did_you_mean(name, KNOWN_OPTIONS)}")
 
 
 _repr = reprlib.Repr()

@@ -127,6 +127,12 @@ class Parts:
         self._pid = os.getpid()
         self._inherited.append([self._parts.pop(name, None) for name in ("transport", "backend", "caller")])
 
+    def replace_transport(self) -> Transport | None:
+        """Make a new transport and return the one that was in use, for the caller to close: it is broken."""
+        old = self._parts.get("transport")
+        self._parts["transport"] = self._make_transport()
+        return old
+
     # life
 
     def close(self) -> None:

@@ -110,11 +110,15 @@ def test_doctor_tells_ok_missing_broken_and_conflict_apart(project: Path, strang
 
 
 def test_a_missing_package_alone_does_not_worry_the_doctor(folder: Path, run, monkeypatch) -> None:
-    from celeriac.cli import probe
+    from celeriac.cli import try_plugin
 
-    monkeypatch.setattr(probe, "probe_all", lambda plugins: [{"status": "missing", "problem": "x"} for _ in plugins])
+    monkeypatch.setattr(
+        try_plugin, "probe_all", lambda plugins: [{"status": "missing", "problem": "x"} for _ in plugins]
+    )
     assert run("plugins", "doctor").exit_code == 0
-    monkeypatch.setattr(probe, "probe_all", lambda plugins: [{"status": "broken", "problem": "x"} for _ in plugins])
+    monkeypatch.setattr(
+        try_plugin, "probe_all", lambda plugins: [{"status": "broken", "problem": "x"} for _ in plugins]
+    )
     assert run("plugins", "doctor").exit_code == 1
 
 

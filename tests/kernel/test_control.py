@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from typing import Any
@@ -25,6 +26,52 @@ def test_a_command_reaches_only_its_destination(app: Celeriac, worker: WorkerInT
 
     assert control.broadcast("ping", destination=["somebody@else"], reply=True, timeout=0.1) == []
     assert control.broadcast("ping", destination=[worker.worker.hostname], reply=True, timeout=5)
+
+
+@pytest.mark.parametrize("signal", ["SIGTERM", 15, None])
+def test_terminate_takes_a_signal_by_name_by_number_or_none_as_celery_sends_it(
+    app: Celeriac, signal: str | int | None
+) -> None:
+    running = threading.Event()
+
+    @app.task(name="waits")
+    async def waits() -> None:
+        running.set()
+        await asyncio.sleep(30)
+
+    with start_worker(app, pool="asyncio"):
+        result = waits.delay()
+        assert running.wait(5)
+        arguments = {"task_id": result.id, "terminate": True, "signal": signal}
+        Control(app).broadcast("revoke", arguments, reply=True, limit=1, timeout=5)
+        with pytest.raises(TaskRevoked, match="terminated"):
+            result.get(timeout=10)
+
+
+def test_what_is_revoked_and_what_is_held_can_be_asked_for(app: Celeriac) -> None:
+    running, go_on = threading.Event(), threading.Event()
+
+    @app.task(name="blocks")
+    def blocks() -> None:
+        running.set()
+        go_on.wait(10)
+
+    with start_worker(app, pool="threads"):
+        result = blocks.delay()
+        assert running.wait(5)
+        Control(app).revoke("another")
+        ((found,),) = (reply.values() for reply in _query(app, [result.id, "unknown"]))
+        go_on.set()
+        result.get(timeout=5)
+        assert ask(app, "revoked") == ["another"]
+        assert ask(app, "scheduled") == []
+    state, task = found[result.id]
+    assert (state, task["name"]) == ("active", "blocks")
+    assert found.keys() == {result.id}
+
+
+def _query(app: Celeriac, ids: list[str]) -> list[dict[str, Any]]:
+    return Control(app).broadcast("query_task", {"ids": ids}, reply=True, limit=1, timeout=5)
 
 
 def ask(app: Celeriac, command: str) -> Any:

@@ -440,8 +440,8 @@ def test_no_name_means_two_settings() -> None:
 
 
 def test_a_refused_setting_that_asks_for_what_happens_anyway_is_accepted() -> None:
-    conf = Settings({"CELERYD_HIJACK_ROOT_LOGGER": False, "broker_connection_retry_on_startup": True, "redis_db": None})
-    assert set(conf.without_effect()) == {"worker_hijack_root_logger", "broker_connection_retry_on_startup", "redis_db"}
+    conf = Settings({"CELERYD_HIJACK_ROOT_LOGGER": False, "broker_channel_error_retry": True, "redis_db": None})
+    assert set(conf.without_effect()) == {"worker_hijack_root_logger", "broker_channel_error_retry", "redis_db"}
     assert conf.explain("worker_hijack_root_logger") == (
         False,
         "mapping",

@@ -120,3 +120,18 @@ def test_callbacks_published_a_second_time_have_the_ids_of_the_first(app: Celeri
 
     assert first == second
     assert len(set(first)) == 2
+
+
+def test_a_retry_waits_in_the_worker_where_the_transport_keeps_no_delays(app: Celeriac) -> None:
+    with start_worker(app) as worker:
+        app.transport.capabilities -= {"delay"}
+        result = app.tasks["automatic"].delay()
+        for delay in (2, 4, 8):
+            worker.drain()
+            seen = list(app.ran)  # type: ignore[attr-defined]
+            worker.advance(delay - 0.5)
+            worker.drain()
+            assert app.ran == seen, "too early"  # type: ignore[attr-defined]
+            worker.advance(0.5)
+        assert result.get(timeout=5) == "up"
+        assert worker.dead_letters() == []

@@ -45,7 +45,7 @@ def list_(session: Session, /, kind: str | None, as_json: bool) -> None:
 def show(context: click.Context, session: Session, /, words: tuple[str, ...], as_json: bool) -> None:
     """Where the plugin NAME comes from and what it can do; of all kinds, where KIND is not written."""
     from celeriac.cli import output
-    from celeriac.cli.probe import probe_all
+    from celeriac.cli.try_plugin import probe_all
 
     if len(words) > 2:
         raise click.UsageError("write a kind and a name, or a name")
@@ -77,7 +77,7 @@ def doctor(context: click.Context, session: Session, /, as_json: bool) -> None:
     install is said.
     """
     from celeriac.cli import output
-    from celeriac.cli.probe import probe_all
+    from celeriac.cli.try_plugin import probe_all
 
     names = list(dict.fromkeys((row["kind"], row["name"]) for row in installed(session, None)))
     found = [
@@ -97,7 +97,7 @@ def installed(session: Session, kind: str | None) -> Iterator[dict[str, Any]]:
     Raises:
         UsageError: there is no such kind; the nearest is named.
     """
-    from celeriac.cli.probe import OTHERS
+    from celeriac.cli.try_plugin import OTHERS
     from celeriac.kinds import KINDS
     from celeriac.registry import list_entry_points
 

@@ -26,6 +26,9 @@ SETTINGS = {
     "time_limit": "task_time_limit",
     "soft_time_limit": "task_soft_time_limit",
     "grace": "worker_shutdown_timeout",
+    "probe_port": "worker_probe_port",
+    "probe_host": "worker_probe_host",
+    "probe_file": "worker_probe_file",
 }
 """Options that are settings for the time of this run."""
 
@@ -56,6 +59,14 @@ SETTINGS = {
     help="Seconds after which SoftTimeLimitExceeded is raised in it.",
 )
 @click.option("--grace", type=SECONDS, metavar="SECONDS", help="Seconds that running tasks get to end after a TERM.")
+@click.option(
+    "--probe-port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="Answer GET /live and /ready on this port.  [setting worker_probe_port]",
+)
+@click.option("--probe-host", metavar="HOST", help="The address of that port.  [setting worker_probe_host]")
+@click.option("--probe-file", metavar="PATH", help="Write each second how the worker is.  [setting worker_probe_file]")
 @click.option("-B", "--beat", "with_beat", is_flag=True, help="Run beat in a thread of this worker.")
 @click.option("--purge", is_flag=True, help="Drop what waits in the queues before starting.")
 @pass_session

@@ -18,6 +18,9 @@ class Values:
 
     broker_url: str | None
     broker_transport_options: dict[str, Any]
+    broker_connection_retry: bool
+    broker_connection_retry_on_startup: bool | None
+    broker_connection_max_retries: int | None
     delivery: str
     task_max_deliveries: int
     task_unknown_delay: float
@@ -55,6 +58,10 @@ class Values:
     worker_max_tasks_per_child: int | None
     worker_max_memory_per_child: int | None
     worker_shutdown_timeout: float
+    worker_stall_timeout: float
+    worker_probe_port: int | None
+    worker_probe_host: str
+    worker_probe_file: str | None
     worker_enable_remote_control: bool
     worker_hostname: str | None
     worker_logger: str

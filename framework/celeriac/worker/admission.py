@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from celeriac import states
 from celeriac.call import AGAIN
 from celeriac.errors import DecodeError, TaskRevoked
 from celeriac.message import UNREADABLE, Delivery
+from celeriac.protocol1 import in_protocol_2
 from celeriac.specs.pool import Outcome, Request, Verdict
 from celeriac.worker.limits import enforces
+from celeriac.worker.patience import patiently
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.worker.inflight import Held, Inflight
     from celeriac.worker.policy import Policies, Policy
+    from celeriac.worker.pulse import Pulse
     from celeriac.worker.revoked import Revoked
     from celeriac.worker.settlement import Settlement
+
+T = TypeVar("T")
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -34,24 +40,35 @@ class Admission:
         policies: Policies,
         revoked: Revoked,
         capabilities: frozenset[str],
+        pulse: Pulse,
     ) -> None:
         self._app = app
         self._inflight = inflight
         self._settlement = settlement
         self._revoked = revoked
         self._capabilities = capabilities
+        self._pulse = pulse
         self._accept = app.codec.accepted(app.conf.accept_content)
         self._policies = policies
         self._warned: set[str] = set()
 
     def admit(self, deliveries: list[Delivery]) -> list[Request]:
-        """The requests to run, in the order of the deliveries."""
+        """The requests to run, in the order of the deliveries. What touches broker or result store is tried until it
+        is done, or the worker stops: whatever was received is held by then, and is given back at the end.
+
+        Raises:
+            BackendError, TransportError: the worker stops.
+        """
+        for delivery in deliveries:
+            if "task" not in delivery.message.headers:
+                delivery.message = in_protocol_2(self._app, delivery.message, self._accept)
+        taken = self._inflight.hold(deliveries)
         finished = self._finished(deliveries)
         requests: list[Request] = []
         refused: list[Outcome] = []
         early: list[Delivery] = []
         later: list[tuple[int, Delivery, float]] = []
-        for key, held in self._inflight.hold(deliveries):
+        for key, held in taken:
             delivery = held.delivery
             message = delivery.message
             policy, task_id = self._policies[message.task], message.id
@@ -68,10 +85,11 @@ class Admission:
                 early.append(delivery)
             requests.append(request)
         if later:
-            self._app.transport.delay([(delivery, due) for _, delivery, due in later], started=False)
+            delayed = [(delivery, due) for _, delivery, due in later]
+            self._patiently("delay", lambda: self._app.transport.delay(delayed, started=False))
             self._inflight.release([key for key, _, _ in later])
         if early:
-            self._app.transport.ack(early)
+            self._patiently("acknowledge", lambda: self._app.transport.ack(early))
         if self._app.hooks.task_received:
             for request in requests:
                 held_now = self._inflight.get(request.key)
@@ -139,8 +157,11 @@ class Admission:
         ]
         if not suspects:
             return {}
-        records = self._app.backend.driver.fetch(suspects)
+        records = self._patiently("look for stored results", lambda: self._app.backend.driver.fetch(suspects))
         return {id_: record.payload for id_, record in records.items() if record.state in states.READY_STATES}
+
+    def _patiently(self, what: str, step: Callable[[], T]) -> T:
+        return patiently(what, step, lambda: self._settlement.stopping, self._pulse.come_round)
 
     def _enforceable(self, name: str, limit: str, seconds: float, policy: Policy) -> float | None:
         """A limit that came with the message. Those of tasks and settings were refused at start; this message must

@@ -84,6 +84,8 @@ def _compile(
         if whole.id is None:
             # The same each time, so that what is published a second time after a crash is known to be the same.
             whole.options["task_id"] = str(uuid5(NAMESPACE_OID, f"{context.id}\0{number}\0{whole.task}"))
+        if context.reply_to:  # who waits for the task, waits for what follows it
+            whole.options.setdefault("reply_to", context.reply_to)
         if rest:
             cast("dict[str, Any]", whole.last().options)["chain"] = rest
         whole.compile(plan)

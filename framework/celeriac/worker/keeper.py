@@ -1,4 +1,5 @@
-"""What a worker does beside its tasks: renew leases, hear remote control, give back what is stuck, sweep results.
+"""What a worker does beside its tasks: renew leases, hear remote control, give back what is stuck, sweep results, see
+whether messages wait in vain.
 
 One thread, so that none of it waits for a task that runs in the main one.
 """
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING
 from celeriac.control import TOPIC
 from celeriac.errors import CeleriacError
 from celeriac.worker.panel import Panel
-from celeriac.worker.settlement import JOIN_LEASE
+from celeriac.worker.join import JOIN_LEASE, body_publications
 
 if TYPE_CHECKING:
-    from celeriac.specs.transport import Subscription
+    from collections.abc import Callable
+
+    from celeriac.specs.transport import Subscription, Transport
     from celeriac.worker.worker import Worker
 
 logger = logging.getLogger("celeriac.worker")
@@ -25,7 +28,8 @@ logger = logging.getLogger("celeriac.worker")
 STUCK_AFTER = 0.1
 """Seconds without any outcome after which what waits behind running tasks is given back to other workers."""
 SWEEP_EVERY = 60.0
-ORPHANS_EVERY = 5.0
+ORPHANS_EVERY = 25.0
+"""A claim lasts 10 s; to look much more often would keep an idle broker busy for what hardly ever happens."""
 
 
 class Keeper:
@@ -37,6 +41,11 @@ class Keeper:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="celeriac-keeper", daemon=True)
         self._subscription: Subscription | None = None
+        self._subscribed_to: Transport | None = None
+        self._failing: set[str] = set()
+        self._stall: float = worker.app.conf.worker_stall_timeout
+        self._pause = min(1.0, self._stall / 4)
+        self._looked = time.monotonic()
         self._renewed = time.monotonic()
         # Workers that start together should not sweep together.
         self._swept = time.monotonic() - random.uniform(0, SWEEP_EVERY)  # noqa: S311
@@ -50,7 +59,8 @@ class Keeper:
         self._stopping.set()
         if self._subscription is not None:
             self._subscription.wake()
-        self._thread.join(5.0)
+        if self._thread.is_alive():
+            self._thread.join(5.0)
 
     def wake(self) -> None:
         """Look at the deadlines now."""
@@ -59,42 +69,64 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self._hear()
-                self._renew()
-                self._give_back_stuck()
-                self._look_after_results()
-            except CeleriacError as error:
-                logger.warning("housekeeping: %s", error)
-                self._unsubscribe()
-                self._stopping.wait(1.0)
+            # Each for itself: where remote control cannot be heard, leases are to be renewed all the same.
+            heard = self._do("hear remote control", self._hear)
+            self._do("renew leases", self._renew)
+            self._do("give back what waits behind long tasks", self._give_back_stuck)
+            self._do("look after results", self._look_after_results)
+            self._do("look whether messages wait", self._look_for_neglect)
             self._worker.check_deadline()
+            if not heard:
+                self._unsubscribe()
+                self._stopping.wait(0.05 if self._worker.stopping else self._pause)
         self._unsubscribe()
+
+    def _do(self, what: str, step: Callable[[], object]) -> bool:
+        """Whether the step did not fail; one that returns False had nothing to do. The log has the first failure of a
+        row; whatever it was, the thread goes on."""
+        try:
+            if step() is not False:
+                self._failing.discard(what)
+        except Exception as error:
+            if what not in self._failing:
+                foreign = None if isinstance(error, CeleriacError) else error
+                logger.warning("cannot %s: %s; trying again", what, error, exc_info=foreign)
+            self._failing.add(what)
+            return False
+        else:
+            return True
+        finally:
+            self._worker.pulse.housekeeping = time.monotonic()
 
     def _hear(self) -> None:
         """Wait for remote control, for as long as nothing else is due."""
-        patience = 0.05 if self._worker.stopping or len(self._worker.inflight) > self._worker.pool.width else 1.0
+        is_pressed = self._worker.stopping or len(self._worker.inflight) > self._worker.pool.width
+        patience = 0.05 if is_pressed else self._pause
         app = self._worker.app
         if not app.conf.worker_enable_remote_control or not app.transport.supports("fan-out"):
             self._stopping.wait(patience)
             return
-        if self._subscription is None:
-            self._subscription = app.transport.subscribe([TOPIC])
+        if self._subscribed_to is not app.transport:  # the first time, and when the watchdog has made another one
+            self._unsubscribe()
+            transport = app.transport
+            self._subscription = transport.subscribe([TOPIC])
+            self._subscribed_to = transport
+        assert self._subscription is not None
         for _, payload in self._subscription.receive(patience):
             self._panel.handle(payload)
 
-    def _renew(self) -> None:
+    def _renew(self) -> bool:
         """Hold what is held for another lease, well before it runs out."""
         lease = self._worker.app.conf.worker_lease
-        if time.monotonic() - self._renewed < lease / 3:
-            return
-        self._renewed = time.monotonic()
+        now = time.monotonic()
+        if now - self._renewed < lease / 3:
+            return False
         held = [item.delivery for _, item in self._worker.inflight.items() if not item.early]
-        if not held:
-            return
-        for delivery in self._worker.app.transport.renew(held):
+        for delivery in self._worker.app.transport.renew(held) if held else ():
             # Settled meanwhile, or its lease ran out while this process stood still: another worker may have it now.
             logger.debug("no longer held: %r", delivery)
+        self._renewed = now  # only now: what failed is tried again at once, while the lease still holds
+        return True
 
     def _give_back_stuck(self) -> None:
         worker = self._worker
@@ -104,29 +136,45 @@ class Keeper:
             worker.pace.slow_down()
             worker.pool.withdraw()
 
-    def _look_after_results(self) -> None:
+    def _look_after_results(self) -> bool:
         now = time.monotonic()
         driver = self._worker.app.backend.driver
-        if now - self._swept > SWEEP_EVERY:
+        sweeps = now - self._swept > SWEEP_EVERY
+        rescues = now - self._rescued > ORPHANS_EVERY and driver.supports("join")
+        if sweeps:
             self._swept = now
             driver.sweep()
-        if now - self._rescued > ORPHANS_EVERY and driver.supports("join"):
+        if rescues:
             self._rescued = now
             self._rescue_orphans()
+        return sweeps or rescues
 
     def _rescue_orphans(self) -> None:
         """Chords whose last member was settled by a worker that died before it published the body."""
-        from celeriac.worker.join import body_publications
-
         app = self._worker.app
         for group, body in app.backend.driver.join_orphans(JOIN_LEASE):
-            publications = body_publications(app, body)
+            publications = body_publications(app, group, body)
             if publications:
                 app.caller.publish(publications)
             app.backend.driver.join_close(group)
             logger.warning("the body of group %s was left unpublished; published it", group)
 
+    def _look_for_neglect(self) -> bool:
+        """Ask for what waits, when nothing was delivered for long although there are free slots."""
+        worker, now = self._worker, time.monotonic()
+        pulse, patience = worker.pulse, self._stall / 2
+        if not worker.has_free_slots() or now - pulse.delivered < patience:
+            pulse.vain_looks = 0
+            return False
+        if now - self._looked < patience:
+            return False
+        self._looked = now
+        transport = worker.app.transport
+        waits = any(transport.counts(queue).ready for queue in worker.queues)
+        pulse.vain_looks = pulse.vain_looks + 1 if waits else 0
+        return True
+
     def _unsubscribe(self) -> None:
-        if self._subscription is not None:
-            self._subscription.close()
-            self._subscription = None
+        subscription, self._subscription, self._subscribed_to = self._subscription, None, None
+        if subscription is not None:
+            self._do("leave remote control", subscription.close)

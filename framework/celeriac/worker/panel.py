@@ -12,6 +12,8 @@ import signal as signals
 import time
 from typing import TYPE_CHECKING, Any
 
+from celeriac.control import read
+
 if TYPE_CHECKING:
     from celeriac.worker.worker import Worker
 
@@ -27,7 +29,7 @@ class Panel:
     def handle(self, payload: bytes) -> None:
         """Run one pidbox message, if it is for us, and answer if it asks so. Never raises: it comes from outside."""
         try:
-            message = json.loads(payload)
+            message = read(self._worker.app, payload)
             if not self._is_for_us(message):
                 return
             method = getattr(self, f"do_{message['method']}", None)
@@ -71,6 +73,7 @@ class Panel:
             },
             "prefetch_count": worker.limit(),
             "held": len(worker.inflight),
+            "last_fetch_age_seconds": worker.pulse.fetch_age(),
             "rusage": {"utime": usage.ru_utime, "stime": usage.ru_stime, "maxrss": usage.ru_maxrss},
         }
 
@@ -81,6 +84,23 @@ class Panel:
     def do_reserved(self, **_: Any) -> list[dict[str, Any]]:
         running = set(self._worker.pool.running())
         return [self._shown(key) for key, _held in self._worker.inflight.items() if key not in running]
+
+    def do_scheduled(self, **_: Any) -> list[dict[str, Any]]:
+        """None, ever: what is due later waits in the queue."""
+        return []
+
+    def do_revoked(self, **_: Any) -> list[str]:
+        return list(self._worker.revoked)
+
+    def do_query_task(self, ids: str | list[str], **_: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Those of the ids that are held, each with whether it is active or reserved."""
+        wanted = {ids} if isinstance(ids, str) else set(ids)
+        running = set(self._worker.pool.running())
+        return {
+            held.delivery.message.id: ("active" if key in running else "reserved", self._shown(key))
+            for key, held in self._worker.inflight.items()
+            if held.delivery.message.id in wanted
+        }
 
     def do_registered(self, **_: Any) -> list[str]:
         return sorted(self._worker.app.tasks)
@@ -94,14 +114,14 @@ class Panel:
     # acting
 
     def do_revoke(
-        self, task_id: str | list[str], terminate: bool = False, signal: str | int = "SIGTERM", **_: Any
+        self, task_id: str | list[str], terminate: bool = False, signal: str | int | None = "SIGTERM", **_: Any
     ) -> dict[str, str]:
         ids = [task_id] if isinstance(task_id, str) else list(task_id)
         self._worker.revoked.add(ids)
         ended = self._terminate(ids, signal) if terminate else 0
         return {"ok": f"revoked {len(ids)}, terminated {ended}" if terminate else f"revoked {len(ids)}"}
 
-    def do_terminate(self, task_id: str | list[str], signal: str | int = "SIGTERM", **_: Any) -> dict[str, str]:
+    def do_terminate(self, task_id: str | list[str], signal: str | int | None = "SIGTERM", **_: Any) -> dict[str, str]:
         return self.do_revoke(task_id, terminate=True, signal=signal)
 
     def do_shutdown(self, **_: Any) -> None:
@@ -119,11 +139,11 @@ class Panel:
         self._worker.pool.shrink(n)
         return {"ok": "pool will shrink"}
 
-    def _terminate(self, ids: list[str], signal: str | int) -> int:
+    def _terminate(self, ids: list[str], signal: str | int | None) -> int:
         if not self._worker.pool.supports("terminate"):
             logger.warning("pool %r cannot terminate a running task; it will end by itself", self._worker.pool_name)
             return 0
-        number = signal if isinstance(signal, int) else int(signals.Signals[signal])
+        number = signal if isinstance(signal, int) else int(signals.Signals[signal or "SIGTERM"])  # Celery sends None
         wanted = set(ids)
         keys = [key for key, held in self._worker.inflight.items() if held.delivery.message.id in wanted]
         return sum(self._worker.pool.terminate(key, number) for key in keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 LIMIT = 50_000
 """The oldest revocations beyond this number are forgotten."""
@@ -16,6 +16,9 @@ class Revoked:
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._ids))
 
     def __len__(self) -> int:
         return len(self._ids)

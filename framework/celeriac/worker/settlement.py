@@ -9,7 +9,6 @@ thread of its own.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import Counter
@@ -21,8 +20,10 @@ from celeriac import states
 from celeriac.canvas.left_behind import left_behind
 from celeriac.errors import BackendError, CeleriacError, TaskError, TaskFailed, TransportError, WorkerLost
 from celeriac.message import Publication
-from celeriac.specs.backend import Record
+from celeriac.specs.backend import Arrival, Record
 from celeriac.specs.pool import Outcome, Verdict
+from celeriac.worker import join
+from celeriac.worker.patience import patiently
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("celeriac.worker")
 task_logger = logging.getLogger("celeriac.worker.task")
-
-JOIN_LEASE = 10.0
-"""Seconds in which who claimed a chord's body must have published it."""
 
 
 class Settlement:
@@ -54,6 +52,10 @@ class Settlement:
         self.abandoned = False
         """The worker leaves: stop trying, what is held comes back by itself."""
         self.last_progress = time.monotonic()
+        self.waits_to = ""
+        """What cannot be done for now, because broker or result store are away: it is tried again and again."""
+        self.came_round = self.last_progress
+        """When who settles was last seen alive (monotonic)."""
         self.counts: Counter[str] = Counter()
         self.total: Counter[str] = Counter()
         """How many tasks of each name have been settled."""
@@ -64,6 +66,7 @@ class Settlement:
             self._waiting.extend(outcomes)
             if self._busy:
                 return
+            self.came_round = time.monotonic()
             self._busy = True
         while True:
             with self._lock:
@@ -96,11 +99,12 @@ class Settlement:
     def _give_back(self, outcome: Outcome) -> None:
         held = self._inflight.get(outcome.key)
         if held is not None and not held.early:
-            self._patiently("give back", partial(self._app.transport.reject, [held.delivery]))
+            delivery = held.delivery
+            self._patiently("give back", lambda: self._app.transport.reject([delivery]))
         self._inflight.release([outcome.key])
 
     def _settle(self, outcomes: list[Outcome]) -> None:
-        self.last_progress = time.monotonic()
+        self.last_progress = self.came_round = time.monotonic()
         held = [(outcome, item) for outcome in outcomes if (item := self._inflight.get(outcome.key)) is not None]
         self._pace.observe(outcomes)
         sorted_ = _Sorted()
@@ -111,39 +115,49 @@ class Settlement:
         for group, members in sorted_.arrivals.items():
             self._patiently("count a group's members", partial(self._join, group, members, sorted_))
         if sorted_.publications:
-            self._patiently("publish what follows", partial(self._app.caller.publish, sorted_.publications))
+            self._patiently("publish what follows", partial(self._publish, sorted_.publications))
         for group in sorted_.complete:
             self._patiently("close a group", partial(self._app.backend.driver.join_close, group))
         self._acknowledge(sorted_)
         self._inflight.release([outcome.key for outcome, _ in held])
         self._report(held)
 
+    def _publish(self, follows: list[Publication]) -> None:
+        """Their task has run, so a delay cannot be refused any more. Where the transport keeps none they go out at
+        once, and the worker that receives one waits for its eta, as it does with a Celery client's message."""
+        if not self._app.transport.supports("delay"):
+            for publication in follows:
+                publication.due = None
+        self._app.caller.publish(follows)
+
     def _acknowledge(self, batch: _Sorted) -> None:
-        transport = self._app.transport
+        # Each try asks for the transport: the watchdog may have made another one.
+        app = self._app
         if batch.acks:
-            self._patiently("acknowledge", partial(transport.ack, batch.acks))
-        if batch.dead and transport.supports("dead-letter"):
-            self._patiently("dead-letter", partial(transport.dead_letter, batch.dead))
+            self._patiently("acknowledge", lambda: app.transport.ack(batch.acks))
+        if batch.dead and app.transport.supports("dead-letter"):
+            self._patiently("dead-letter", lambda: app.transport.dead_letter(batch.dead))
         elif batch.dead:
             # The log is all the evidence that such a transport can keep: `_report` writes it, as an error.
-            self._patiently("acknowledge", partial(transport.ack, [delivery for delivery, _, _ in batch.dead]))
+            dead = [delivery for delivery, _, _ in batch.dead]
+            self._patiently("acknowledge", lambda: app.transport.ack(dead))
         if batch.requeue:
-            self._patiently("give back", partial(transport.reject, batch.requeue))
+            self._patiently("give back", lambda: app.transport.reject(batch.requeue))
         if batch.unstarted:
-            self._patiently("give back", partial(transport.reject, batch.unstarted, started=False))
+            self._patiently("give back", lambda: app.transport.reject(batch.unstarted, started=False))
         if batch.later:
-            self._patiently("delay", partial(transport.delay, batch.later))
+            self._patiently("delay", lambda: app.transport.delay(batch.later))
 
     def _sort(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
         delivery, verdict = item.delivery, outcome.verdict
         task_id = delivery.message.id
         if verdict == Verdict.ACK:
             if outcome.state is not None and task_id:
-                into.records.append(Record(task_id, outcome.state, outcome.payload))
+                into.records.append(Record(task_id, outcome.state, outcome.payload, delivery.message.reply_to))
             if outcome.publications:
                 into.publications.extend(outcome.publications)
             if outcome.group is not None and outcome.state != states.RETRY:
-                into.arrivals.setdefault(outcome.group, []).append(task_id)
+                self._arrive(outcome, item, into)
             if outcome.state in states.PROPAGATE_STATES:
                 self._leave_behind(delivery.message, Record(task_id, outcome.state, outcome.payload), into)
             if not item.early:
@@ -190,6 +204,7 @@ class Settlement:
                 else TaskFailed("DeadLetter", outcome.reason)
             )
             record = self._app.backend.failure(task_id, error, outcome.detail or None)
+            record.reply_to = delivery.message.reply_to
             into.records.append(record)
             self._leave_behind(delivery.message, record, into)
         into.dead.append((delivery, outcome.reason, outcome.detail))
@@ -203,40 +218,50 @@ class Settlement:
             app.codec.check(len(message.body), message.content_type, app.codec.accepted(app.conf.accept_content))
             _, _, embed = app.codec.decode(message.body, message.content_type, message.headers.get("compression"))
             behind = list(left_behind(app, embed))
-            waiting = embed.get("chord")
+            chord = embed.get("chord")
         except (CeleriacError, TypeError, ValueError, AttributeError, KeyError):
             return  # not a body of ours: nothing waits behind it
         group = message.headers.get("group")
-        if waiting and isinstance(group, str):
-            into.arrivals.setdefault(group, []).append(record.id)
+        if chord and isinstance(group, str):
+            into.arrive(group, join.arrival(app, record, message.headers.get("group_index"), chord))
         document = app.backend.decode(record) if behind else {}
-        for task_id, group_id in behind:
+        for task_id, group_id, place, waiting in behind:
             payload = app.backend.encode(task_id, record.state, document["result"], document["traceback"])
-            into.records.append(Record(task_id, record.state, payload))
+            left = Record(task_id, record.state, payload, message.reply_to)
+            into.records.append(left)
             if group_id is not None:
-                into.arrivals.setdefault(group_id, []).append(task_id)
+                into.arrive(group_id, join.arrival(app, left, place, waiting))
 
-    def _join(self, group: str, members: list[str], into: _Sorted) -> None:
-        from celeriac.worker.join import body_publications
+    def _arrive(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
+        """A member of a chord has ended. What the chord is stands in the body of its message."""
+        app, message = self._app, item.delivery.message
+        finished = item.request.finished if item.request else None
+        record = Record(message.id, outcome.state or states.SUCCESS, outcome.payload or finished or b"")
+        chord = None
+        if app.backend.driver.supports("shared-join"):
+            _, _, embed = app.codec.decode(message.body, message.content_type, message.headers.get("compression"))
+            chord = embed.get("chord")
+        into.arrive(outcome.group or "", join.arrival(app, record, message.headers.get("group_index"), chord))
 
-        body = self._app.backend.driver.join_arrive(group, members, JOIN_LEASE)
+    def _join(self, group: str, arrivals: list[Arrival], into: _Sorted) -> None:
+        body = join.count(self._app, group, arrivals)
         if body is not None:
-            into.publications.extend(body_publications(self._app, body))
+            into.publications.extend(join.body_publications(self._app, group, body))
             into.complete.append(group)
 
     def _patiently(self, what: str, step: Callable[[], Any]) -> None:
         """Do a step until it is done: the messages are held meanwhile, and their leases renewed."""
-        pause = 0.1
-        while True:
-            try:
-                step()
-                return
-            except (BackendError, TransportError) as error:
-                if self.abandoned:
-                    raise
-                logger.error("cannot %s: %s; trying again in %.1f s", what, error, pause)
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-            pause = min(pause * 2, 5.0)
+
+        def tried() -> None:
+            self.waits_to, self.came_round = what, time.monotonic()
+
+        patiently(what, step, lambda: self.abandoned, tried)
+        if self.waits_to:
+            self.waits_to, self.came_round = "", time.monotonic()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._busy
 
     def _report(self, held: list[tuple[Outcome, Held]]) -> None:
         hooks = self._app.hooks
@@ -268,7 +293,7 @@ class _Sorted:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
-        self.arrivals: dict[str, list[str]] = {}
+        self.arrivals: dict[str, list[Arrival]] = {}
         self.complete: list[str] = []
         self.publications: list[Publication] = []
         self.acks: list[Delivery] = []
@@ -276,6 +301,10 @@ class _Sorted:
         self.unstarted: list[Delivery] = []
         self.later: list[tuple[Delivery, float]] = []
         self.dead: list[tuple[Delivery, str, str]] = []
+
+    def arrive(self, group: str, arrival: Arrival) -> None:
+        """Members of one group are counted together."""
+        self.arrivals.setdefault(group, []).append(arrival)
 
 
 _DEAD = "DEAD"

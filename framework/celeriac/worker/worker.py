@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from celeriac.app import queue_names
 from celeriac.drivers import make_pool
-from celeriac.errors import TransportError
+from celeriac.errors import BackendError, TransportError
 from celeriac.worker.admission import Admission
+from celeriac.worker.health import Health
 from celeriac.worker.inflight import Inflight
 from celeriac.worker.keeper import Keeper
 from celeriac.worker.limits import check_limits
 from celeriac.worker.pace import Pace
 from celeriac.worker.policy import Policies
+from celeriac.worker.probes import Probes
+from celeriac.worker.pulse import Pulse
+from celeriac.worker.reconnection import Reconnection
 from celeriac.worker.revoked import Revoked
 from celeriac.worker.runner import TaskRunner
 from celeriac.worker.settlement import Settlement
+from celeriac.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
-    from celeriac.specs.pool import Pool
+    from celeriac.message import Delivery
+    from celeriac.specs.pool import Pool, Request
 
 logger = logging.getLogger("celeriac.worker")
 
 PATIENCE = 5.0
 """Seconds that one receive may block; what ends it early is a message or `wake`."""
+
+FAREWELL = 5.0
+"""Seconds that giving back may take when the process leaves stuck threads behind."""
 
 
 class Worker:
@@ -77,15 +86,26 @@ class Worker:
         self.ready = threading.Event()
         """Set once the worker consumes."""
         self.stopping = False
-        self._deadline: float | None = None
+        self.deadline: float | None = None
+        """When the grace is over (monotonic), once stopping."""
+        self.status = 0
+        """The exit status."""
+        self.pulse = Pulse()
+        self.reconnection = Reconnection(app)
+        self.health = Health(self)
         self._keeper = Keeper(self)
-        self._inline = False
-        """Whether the pool runs tasks in this very thread, so that its end cannot be waited for from here."""
+        self._watchdog = Watchdog(self)
+        self._probes = Probes(app.conf, self.health)
+        self._patience = min(PATIENCE, conf.worker_stall_timeout / 4)
+        self._runs_here = not self.pool.supports("parallel")
+        """Whether the pool runs tasks in the thread that submits them: no other thread can wait for their end."""
+        self._owns_process = False
 
     # life
 
     def run(self, signals: bool = True) -> int:
-        """Work until stopped; the exit status. `signals=False` leaves the process's signal handlers alone.
+        """Work until stopped; the exit status, which is 1 when the worker gave up. `signals=False` leaves the process
+        to its owner: no signal handlers, and no end of it when a thread is stuck.
 
         Raises:
             ConfigurationError: what was configured cannot work.
@@ -98,11 +118,25 @@ class Worker:
         # Children are made before there is a connection or a thread that they could inherit.
         runner = TaskRunner(app, self._policies, self.hostname)
         self.pool.start(runner, self.settlement.done)
-        previous = self._take_signals() if signals else {}
+        self._owns_process = signals
+        self.pulse.begin()
+        self._watchdog.start()
         try:
-            self._admission = Admission(
-                app, self.inflight, self.settlement, self._policies, self.revoked, self.pool.capabilities
-            )
+            with self._taking_signals() if signals else nullcontext():
+                self._work(runner)
+            if app.hooks.worker_stopped:
+                app.hooks.worker_stopped(app=app, hostname=self.hostname)
+            app.close()
+        finally:
+            self._watchdog.stop()
+        return self.status
+
+    def _work(self, runner: TaskRunner) -> None:
+        self._admission = Admission(
+            self.app, self.inflight, self.settlement, self._policies, self.revoked, self.pool.capabilities, self.pulse
+        )
+        try:
+            self._probes.start()
             self._keeper.start()
             self._consume()
             self._finish()
@@ -111,20 +145,15 @@ class Worker:
             raise
         finally:
             self._keeper.stop()
+            self._probes.stop()
             runner.close()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-        if app.hooks.worker_stopped:
-            app.hooks.worker_stopped(app=app, hostname=self.hostname)
-        app.close()
-        return 0
 
     def stop(self, grace: float | None = None) -> None:
         """Stop fetching at once, finish what runs within the grace (seconds), give back the rest. A second call means
         now. Safe from any thread and from a signal handler."""
         if self.stopping:
             grace = 0.0
-        self._deadline = time.monotonic() + (self.grace if grace is None else grace)
+        self.deadline = time.monotonic() + (self.grace if grace is None else grace)
         again, self.stopping = self.stopping, True
         self.settlement.stopping = True
         self.inflight.close()
@@ -132,6 +161,13 @@ class Worker:
             threading.Thread(target=self.pool.stop, args=(0.0,), daemon=True).start()
         self.app.transport.wake()
         self._keeper.wake()
+
+    def fail(self, reason: str) -> None:
+        """Stop as by `stop`, with an exit status that tells a supervisor to start another worker. Any thread."""
+        logger.critical("giving up: %s; the process ends with status 1", reason)
+        self.status = 1
+        if not self.stopping:
+            self.stop()
 
     def wake(self) -> None:
         """Look again at what is due: the clock was moved."""
@@ -141,16 +177,34 @@ class Worker:
         """Called by the keeper, while the main thread may be running tasks itself: once stopping, what has not started
         is not to start; when the grace is over, nothing in this process can end the task that runs there, so give
         everything back and leave."""
-        if not self._inline or self._deadline is None:
+        if self.deadline is None or not (self._runs_here and self.pulse.is_excused):
             return
         self.pool.withdraw()
-        if time.monotonic() < self._deadline:
-            return
+        if time.monotonic() >= self.deadline:
+            self.leave()
+
+    def leave(self) -> None:
+        """End the process although a thread of it is stuck, giving back what can be given back."""
+        self.deadline = None
         logger.warning("the grace is over; leaving %d tasks to other workers", len(self.inflight))
-        self._give_back()
+        giving = threading.Thread(target=self._give_back, name="celeriac-give-back", daemon=True)
+        giving.start()
+        giving.join(FAREWELL)
         self.settlement.abandoned = True
-        logging.shutdown()
-        os._exit(0)
+        if self._owns_process:
+            self._probes.stop()
+            logging.shutdown()
+            os._exit(self.status)
+
+    def has_free_slots(self) -> bool:
+        """Whether a message that waits should be delivered here."""
+        return (
+            self.ready.is_set()
+            and not self.stopping
+            and not self.pulse.is_excused
+            and self.reconnection.lost is None
+            and len(self.inflight) < self.pool.width
+        )
 
     def limit(self) -> int:
         """How many messages to hold now."""
@@ -159,27 +213,62 @@ class Worker:
     # the loop
 
     def _consume(self) -> None:
-        pause = 0.1
         while not self.stopping:
             room = self._wait_for_room()
             if room <= 0:
+                self.pulse.come_round()
                 continue
             try:
-                if not self.ready.is_set():
-                    self._announce()
-                deliveries = self.app.transport.receive(self.queues, room, PATIENCE)
-                requests = self._admission.admit(deliveries) if deliveries else []
-                pause = 0.1
+                deliveries = self._fetch(room)
             except TransportError as error:
-                logger.error("cannot consume: %s; trying again in %.1f s", error, pause)
-                self._sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-                pause = min(pause * 2, 10.0)
+                self._wait_for_broker(error)
                 continue
+            requests = self._admit(deliveries) if deliveries else []
             if requests:
-                self.submitted = time.monotonic()
-                self._inline = True
-                self.pool.submit(requests)
-                self._inline = False
+                self._submit(requests)
+
+    def _fetch(self, room: int) -> list[Delivery]:
+        pulse, reconnection = self.pulse, self.reconnection
+        if not self.ready.is_set():
+            self._announce()
+        # The first receive, also after an outage, does not wait: it is to show that messages come.
+        patience = self._patience if reconnection.is_proved else 0.0
+        transport = self.app.transport
+        try:
+            deliveries = transport.receive(self.queues, room, patience)
+        except TransportError:
+            if transport is self.app.transport:
+                raise
+            return []  # the watchdog has made another one and closed this
+        pulse.fetched = now = time.monotonic()
+        if deliveries:
+            pulse.delivered = now
+        if not reconnection.is_proved:
+            reconnection.succeeded()
+        return deliveries
+
+    def _wait_for_broker(self, error: TransportError) -> None:
+        self.pulse.come_round()
+        pause = self.reconnection.failed(error)
+        if pause is None:
+            self.fail(f"the broker does not answer, and the settings broker_connection_… allow no other try: {error}")
+        else:
+            self._sleep(pause)
+
+    def _submit(self, requests: list[Request]) -> None:
+        self.submitted = time.monotonic()
+        if not self._runs_here:
+            self.pool.submit(requests)
+            return
+        with self.pulse.excused():
+            self.pool.submit(requests)
+
+    def _admit(self, deliveries: list[Delivery]) -> list[Request]:
+        try:
+            return self._admission.admit(deliveries)
+        except (BackendError, TransportError) as error:
+            logger.warning("stopping before %d messages could be admitted: %s", len(deliveries), error)
+            return []
 
     def _wait_for_room(self) -> int:
         """How many more messages to hold. When tasks are fast, wait until half of what is held is settled, so that
@@ -188,7 +277,7 @@ class Worker:
         wanted = 1 if limit <= 2 * self.pool.width else limit // 2
         held = len(self.inflight)
         if limit - held < wanted:
-            held = self.inflight.wait_below(limit - wanted + 1, 1.0)
+            held = self.inflight.wait_below(limit - wanted + 1, min(1.0, self._patience))
         return self.limit() - held
 
     def _announce(self) -> None:
@@ -202,19 +291,21 @@ class Worker:
             ", ".join(self.queues),
         )
         if self.app.hooks.worker_ready:
-            self.app.hooks.worker_ready(app=self.app, hostname=self.hostname)
+            with self.pulse.excused():
+                self.app.hooks.worker_ready(app=self.app, hostname=self.hostname)
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not self.stopping and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, 0.1))
+            self.pulse.come_round()
 
     def _finish(self) -> None:
         if self.app.hooks.worker_stopping:
             self.app.hooks.worker_stopping(app=self.app, hostname=self.hostname)
         logger.info("stopping: %d tasks held, %.0f s of grace", len(self.inflight), self.grace)
         self.pool.withdraw()
-        left = max((self._deadline or time.monotonic()) - time.monotonic(), 0)
+        left = max((self.deadline or time.monotonic()) - time.monotonic(), 0)
         self.pool.stop(left)
         self._give_back()
 
@@ -230,12 +321,17 @@ class Worker:
 
     # signals
 
-    def _take_signals(self) -> dict[int, Any]:
+    @contextmanager
+    def _taking_signals(self) -> Iterator[None]:
         numbers = (signal.SIGTERM, signal.SIGINT)
         previous: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
         for number in numbers:
             signal.signal(number, self._on_signal)
-        return previous
+        try:
+            yield
+        finally:
+            for taken, handler in previous.items():
+                signal.signal(taken, handler)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.stopping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import DICT, INT, POSITIVE_SECONDS, SECONDS, URL, WORD
+from celeriac.settings.coercion import BOOL, DICT, INT, POSITIVE_SECONDS, SECONDS, URL, WORD
 from celeriac.settings.setting import Setting
 
 BROKER = (
@@ -14,6 +14,28 @@ BROKER = (
         optional=True,
     ),
     Setting("broker_transport_options", DICT, {}, "Options of the transport, by the names that it documents."),
+    Setting(
+        "broker_connection_retry",
+        BOOL,
+        True,
+        "A worker that lost the broker tries until it answers; False: the worker ends with status 1.",
+    ),
+    Setting(
+        "broker_connection_retry_on_startup",
+        BOOL,
+        None,
+        "The same for a broker that does not answer when the worker starts. None: as `broker_connection_retry`.",
+        optional=True,
+    ),
+    Setting(
+        "broker_connection_max_retries",
+        INT,
+        None,
+        "Tries in a row after which such a worker ends with status 1; 0 or None: no bound. Two tries are 2 seconds "
+        "apart at most.",
+        optional=True,
+        minimum=0,
+    ),
     Setting(
         "delivery",
         WORD,

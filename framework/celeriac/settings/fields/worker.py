@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, INT, PATH, SECONDS, TEXT, WORD
+from celeriac.settings.coercion import BOOL, INT, PATH, POSITIVE_SECONDS, SECONDS, TEXT, WORD
 from celeriac.settings.setting import Setting
 
 WORKER = (
@@ -54,6 +54,33 @@ WORKER = (
             "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT",
             "CELERYD_SOFT_SHUTDOWN_TIMEOUT",
         ),
+        celery=False,
+    ),
+    Setting(
+        "worker_stall_timeout",
+        POSITIVE_SECONDS,
+        30.0,
+        "Seconds without any sign of receiving, or with messages waiting in vain, after which the worker connects "
+        "anew; when that does not help three times, it ends with status 1.",
+        celery=False,
+    ),
+    Setting(
+        "worker_probe_port",
+        INT,
+        None,
+        "A port on which the worker answers `GET /live` and `GET /ready`.",
+        optional=True,
+        celery=False,
+        minimum=1,
+        maximum=65535,
+    ),
+    Setting("worker_probe_host", TEXT, "127.0.0.1", "The address of `worker_probe_port`.", celery=False),
+    Setting(
+        "worker_probe_file",
+        PATH,
+        None,
+        "A file in which the worker says each second how it is, for `celeriac probe`.",
+        optional=True,
         celery=False,
     ),
     Setting(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celeriac.settings.setting import Refused
 
 _EXCHANGE = "queues are reached by name, there are no exchanges; use task_routes and task_default_queue"
-_QUEUE_TYPE = "queue types belong to AMQP, which is not part of this release; leave it out"
+_QUEUE_TYPE = "on RabbitMQ write broker_transport_options={'queue_type': 'quorum'}; elsewhere leave it out"
 _ACKS = "a task that failed is settled; to have it run again, let it retry, or raise Reject(requeue=True)"
 _BACKEND_RETRY = "the result backend retries by itself; what can be set is in result_backend_transport_options"
 _JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
@@ -50,8 +50,7 @@ TASKS = (
     ),
     Refused(
         "task_queue_max_priority",
-        "every queue of a transport that knows priorities takes 0 to 9; leave it out",
-        harmless=(9, 10),
+        "on RabbitMQ write broker_transport_options={'max_priority': 9}; elsewhere leave it out",
         old=("CELERY_QUEUE_MAX_PRIORITY",),
     ),
     Refused(
@@ -92,8 +91,8 @@ RESULTS = (
     Refused(
         "result_cache_max", "results are not cached in the client; leave it out", old=("CELERY_MAX_CACHED_RESULTS",)
     ),
-    Refused("result_exchange", "results are kept in a store, not sent as messages; use result_backend"),
-    Refused("result_exchange_type", "results are kept in a store, not sent as messages; use result_backend"),
+    Refused("result_exchange", "results are kept in a store, or sent to the caller's own queue (rpc://); leave it out"),
+    Refused("result_exchange_type", "results are kept in a store, or sent to the caller's own queue (rpc://); leave it out"),
     Refused("result_persistent", "results are as durable as their store is; choose that by result_backend"),
     Refused("result_chord_retry_interval", _JOIN),
     Refused("result_chord_join_timeout", _JOIN),
