@@ -132,7 +132,8 @@ DRIVERS_HEAD = f"""# Drivers
 
 A driver is a plugin of which exactly one acts. It is chosen by its name in a setting, or by the scheme of a URL. What
 it can do is declared on its class, as `capabilities`: the worker's refusals, the conformance suite, `plugins show`
-and the tables below read it there. `module:attr` is taken wherever a driver is named (but see
+and the tables below read it there. That is the most: with `kombu`, the URL decides how much of it holds
+([which](../kombu.md#what-each-can-do)). `module:attr` is taken wherever a driver is named (but see
 [compressors](../first-plugin.md#2-a-compressor)). A driver that needs an extra is known without it; using it then says
 what to install.
 """
@@ -168,8 +169,8 @@ def built_in(kind: Kind) -> dict[str, type[Driver]]:
 
 
 def package(name: str) -> str:
-    """What to install for a driver: the extra carries the driver's name; ``rediss`` is redis with TLS."""
-    extra = {"rediss": "redis"}.get(name, name)
+    """What to install for a driver: the extra carries the driver's name; ``rediss`` and ``sentinel`` are redis too."""
+    extra = {"rediss": "redis", "sentinel": "redis"}.get(name, name)
     return f"celeriac[{extra}]" if extra in _project()["optional-dependencies"] else "celeriac"
 
 

@@ -22,7 +22,7 @@ DISTRIBUTION = distribution("celeriac")
 EXTRAS = set(DISTRIBUTION.metadata.get_all("Provides-Extra") or ())
 DRIVERS = [each for each in DISTRIBUTION.entry_points if each.group.startswith("celeriac.")]
 
-ANOTHER_NAME_OF = {"zlib": "gzip", "rediss": "redis"}
+ANOTHER_NAME_OF = {"amqps": "amqp", "pyamqp": "amqp", "zlib": "gzip", "rediss": "redis", "sentinel": "redis"}
 """Entry points that share the module of another."""
 
 

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from heapq import heappop, heappush, nsmallest
 from itertools import count
-from threading import Lock
+from threading import TIMEOUT_MAX, Lock
+from uuid import uuid4
 from weakref import WeakValueDictionary
 
+from celeriac.clock import Clock
 from celeriac.message import MAX_PRIORITY, Delivery, Message, Publication, pack, unpack
-from celeriac.specs.transport import DeadLetter, QueueCounts, Subscription, Transport, TransportOptions
+from celeriac.specs.transport import DeadLetter, QueueCounts, ReplyBox, Subscription, Transport, TransportOptions
 from celeriac_plugins._shared.transport_options import check_options
 from celeriac_plugins._shared.turns import take_in_turns
 from celeriac_plugins._shared.waiting import Waiters
@@ -105,6 +107,7 @@ class _Space:
         self.buried: OrderedDict[str, _Buried] = OrderedDict()
         self.waiters: list[Waiters] = []
         self.subscriptions: list[MemorySubscription] = []
+        self.boxes: WeakValueDictionary[str, MemoryReplyBox] = WeakValueDictionary()
         self.turn = 0
 
     def queue(self, name: str) -> _Queue:
@@ -237,10 +240,44 @@ class MemorySubscription(Subscription):
         self._waiters.close()
 
 
+class MemoryReplyBox(ReplyBox):
+    """Takes what is put into it, for as long as it is open."""
+
+    def __init__(self, space: _Space, clock: Clock) -> None:
+        self._space = space
+        self._clock = clock
+        self._came: deque[tuple[float, bytes]] = deque()
+        self._waiters = Waiters()
+        self.address = f"celeriac.reply.{uuid4()}"
+
+    def put(self, data: bytes, until: float) -> None:
+        """The caller has the space's lock."""
+        self._came.append((until, data))
+        self._waiters.ring()
+
+    def _look(self) -> list[Message]:
+        now = self._clock.time()
+        with self._space.lock:
+            came = [unpack(data) for until, data in self._came if until > now]
+            self._came.clear()
+        return came
+
+    def receive(self, timeout: float | None) -> list[Message]:
+        return self._waiters.wait(self._look, lambda: TIMEOUT_MAX, timeout)
+
+    def wake(self) -> None:
+        self._waiters.wake()
+
+    def close(self) -> None:
+        with self._space.lock:
+            self._space.boxes.pop(self.address, None)
+        self._waiters.close()
+
+
 class MemoryTransport(Transport):
     """See the module. Takes no options. A forked child has its own, empty space."""
 
-    capabilities = frozenset({"delay", "priority", "lease", "fan-out", "peek", "dead-letter", "census"})
+    capabilities = frozenset({"delay", "order", "priority", "lease", "fan-out", "reply", "peek", "dead-letter", "census"})
 
     def __init__(self, options: TransportOptions) -> None:
         super().__init__(options)
@@ -408,6 +445,23 @@ class MemoryTransport(Transport):
         with self._space.lock:
             self._space.subscriptions.append(subscription)
         return subscription
+
+    # replies
+
+    def listen_for_replies(self, life: float, timeout: float) -> ReplyBox:  # noqa: ARG002 (it goes with its object)
+        box = MemoryReplyBox(self._space, self.options.clock)
+        with self._space.lock:
+            self._space.boxes[box.address] = box
+        return box
+
+    def reply(self, batch: Sequence[tuple[str, Message]], life: float) -> None:
+        packed = [(address, pack(message)) for address, message in batch]
+        until = self.options.clock.time() + life
+        with self._space.lock:
+            for address, data in packed:
+                box = self._space.boxes.get(address)
+                if box is not None:
+                    box.put(data, until)
 
     # life
 

@@ -39,7 +39,7 @@ class SqliteTransport(Transport):
     """``sqlite:///srv/shop/queue.db``; see `_shared.sqlite_place.Place` for the URL and its options."""
 
     capabilities = frozenset(
-        {"durable", "processes", "delay", "priority", "lease", "fan-out", "peek", "dead-letter", "census"}
+        {"durable", "processes", "delay", "order", "priority", "lease", "fan-out", "peek", "dead-letter", "census"}
         | ({"owner-liveness"} if HAS_LOCKS else set())
     )
 

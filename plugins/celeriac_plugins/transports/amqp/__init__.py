@@ -28,6 +28,7 @@ class AmqpTransport(Transport):
             "multi-host",
             "delay",
             "priority",
+            "order",
             "owner-liveness",
             "fan-out",
             "dead-letter",

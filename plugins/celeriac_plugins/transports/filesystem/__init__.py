@@ -49,6 +49,7 @@ class FilesystemTransport(Transport):
             "durable",
             "processes",
             "delay",
+            "order",
             "priority",
             "lease",
             "owner-liveness",
