@@ -27,6 +27,9 @@ package: .venv/.checking
 bench: .venv/.benchmarking
 	$(BIN)/python bench/run.py
 
+chaos: .venv/.testing
+	PYTHONPATH=tests $(BIN)/python -m chaos.run --write-docs $(CHAOS)
+
 format: .venv/.checking
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -75,7 +75,7 @@ def test_a_worker_whose_file_is_damaged_says_so_and_goes_on_trying(shop: ModuleT
     path = tmp_path / "queue.db"
     path.write_bytes(b"not a database" * 1000)
     with WorkerProcess(tmp_path, "-P", "solo") as worker:
-        until(lambda: "cannot consume" in worker.text(), "the worker to say so")
+        until(lambda: "cannot reach the broker" in worker.text(), "the worker to say so")
         assert "Traceback" not in worker.text()
         path.unlink()
         assert shop.add.delay(20, 22).get(timeout=30) == 42

@@ -259,3 +259,37 @@ def test_later_steps_of_a_revoked_chain_are_revoked_too(app: Celeriac, worker: W
 
     with pytest.raises(TaskRevoked, match="expired"):
         result.get(timeout=5)
+
+
+def test_a_chain_takes_one_error_callback_as_well_as_a_list(app: Celeriac, worker: WorkerInTest) -> None:
+    heard: list[str] = []
+    app.task(name="hear")(lambda task_id: heard.append(task_id))
+
+    for errbacks in (app.signature("hear"), [app.signature("hear")]):
+        whole = app.tasks["add"].s(1, "no number") | app.tasks["add"].s(1)
+        result = whole.apply_async(link_error=errbacks)
+        with pytest.raises(TypeError):
+            result.parent.get(timeout=5)
+        worker.drain()
+        assert heard.pop() == result.parent.id
+        assert heard == []
+
+
+def test_options_of_a_celery_client_are_understood_or_passed_over(app: Celeriac) -> None:
+    whole = signature(
+        {
+            "task": "add",
+            "options": {
+                "queue": "fast",
+                "exchange": "x",
+                "retry": True,
+                "stamped_headers": ["tenant"],
+                "tenant": "blue",
+            },
+        },
+        app,
+    )
+    assert whole.options == {
+        "queue": "fast",
+        "headers": {"stamped_headers": ["tenant"], "stamps": {"tenant": "blue"}},
+    }

@@ -7,17 +7,21 @@ import time
 from collections.abc import Iterator
 from typing import Any, cast
 
+import kombu.serialization
 import pytest
 import redis
 from celery import Celery
 
 from celeriac.errors import BackendDown, BackendError, ConfigurationError
-from celeriac.specs.backend import BackendOptions, Record, ResultBackend
+from celeriac.specs.backend import Arrival, BackendOptions, Record, ResultBackend
+from celeriac.specs.transport import TransportOptions
 from celeriac.states import FAILURE, STARTED, SUCCESS
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite import BackendSuite
 from celeriac.testing.suite.transport.background import Background
-from celeriac_plugins.backends.redis import RedisBackend
+from celeriac.testing.suite.transport.clauses import send
+from celeriac_plugins.backends.redis import RedisBackend, document
+from celeriac_plugins.transports.redis import RedisTransport
 from servers.redis_server import RedisServer, own_redis, redis_server, shared_redis
 
 __all__ = ["own_redis", "redis_server", "shared_redis"]
@@ -192,6 +196,37 @@ def test_nobody_is_subscribed_but_while_somebody_waits(backend: RedisBackend, be
     assert ours() == 2
 
 
+def test_transport_and_backend_share_a_connection_though_their_databases_differ(
+    redis_server: RedisServer, behind: redis.Redis
+) -> None:
+    before = {client["id"] for client in behind.client_list()}
+    transport = RedisTransport(TransportOptions(redis_server.url))
+    backend = make(redis_server.url.removesuffix("0") + "1")
+    for name in "abc":
+        send(transport, name)
+        backend.store([record(name)])
+    assert len({client["id"] for client in behind.client_list()} - before) == 1
+    assert backend.fetch(list("abc")).keys() == set("abc")
+    assert transport.counts("q").ready == 3
+    with redis_server.client(db=1) as results:
+        assert {key[-1:] for key in cast("list[bytes]", results.keys())} == {b"a", b"b", b"c"}
+    transport.close()
+    backend.store([record("d")])
+    backend.close()
+    until(lambda: {client["id"] for client in behind.client_list()} <= before, "the last to leave has closed it")
+
+
+def test_a_database_that_there_is_not_is_an_error_and_the_others_go_on(redis_server: RedisServer) -> None:
+    transport = RedisTransport(TransportOptions(redis_server.url))
+    backend = make(redis_server.url.removesuffix("0") + "99")
+    send(transport, "a")
+    with pytest.raises(BackendDown, match="out of range"):
+        backend.store([record("a")])
+    assert transport.counts("q").ready == 1
+    transport.close()
+    backend.close()
+
+
 def test_who_waits_sends_nothing(backend: RedisBackend, behind: redis.Redis) -> None:
     waiting = Background(lambda: backend.wait(["a"], None))
     until(lambda: channels(behind), "it is subscribed")
@@ -292,7 +327,7 @@ def test_every_key_has_an_end(backend: RedisBackend, behind: redis.Redis) -> Non
     backend.join_arrive("closed", ["a"], 10)
     backend.join_close("closed")
     keys = cast("list[bytes]", behind.keys())
-    assert len(keys) == 7
+    assert len(keys) == 11
     assert [key for key in keys if cast(int, behind.ttl(key)) < 0] == []
 
 
@@ -305,3 +340,46 @@ def test_a_closed_join_passes_away_even_where_results_never_expire(
     backend.join_close("g")
     assert [key for key in cast("list[bytes]", behind.keys()) if cast(int, behind.ttl(key)) < 0] == []
     backend.close()
+
+
+# beside Celery
+
+
+@pytest.mark.parametrize("serializer", ["pickle", "yaml", "msgpack", "json"])
+@pytest.mark.parametrize("state", [SUCCESS, FAILURE, STARTED])
+def test_a_document_shows_its_state_in_every_serializer_of_celery(serializer: str, state: str) -> None:
+    misleading = {"status": "REVOKED", "text": "\nstatus: REVOKED\n"}
+    for order in (("status", "result", "task_id"), ("task_id", "status", "result")):
+        values = {"status": state, "result": misleading, "task_id": "0197"}
+        text = kombu.serialization.dumps({name: values[name] for name in order}, serializer)[2]
+        payload = text.encode() if isinstance(text, str) else text
+        assert document.read("0197", payload).state == state
+        assert document.write(Record("0197", state, payload)) == payload, "as Celery reads it"
+
+
+def test_a_document_that_hides_its_state_is_kept_with_it() -> None:
+    for payload in (b"", b"\x80", b"\x80status", b"c2lnbmVk", b"status\xa7SUCCESS"):
+        assert document.read("a", document.write(Record("a", FAILURE, payload))) == Record("a", FAILURE, payload)
+
+
+def test_a_group_that_celery_has_opened_is_counted_together(backend: RedisBackend, behind: redis.Redis) -> None:
+    group = "celery-taskset-meta-g"
+    backend.join_share("g", [Arrival("ours", 1, b"second", b"body")])
+    assert backend.join_arrive("g", ["ours"], 10) is None, "nobody knows the size yet"
+    behind.zadd(f"{group}.j", {b"first": 0})
+    behind.set(f"{group}.s", 3)
+    backend.join_share("g", [Arrival("ours", 1, b"again, another", b"body"), Arrival("last", 2, b"third", b"body")])
+    assert backend.join_arrive("g", ["ours", "last"], 10) == b"body"
+    assert backend.join_entries("g") == [b"first", b"second", b"third"], "one that came twice is counted once"
+    backend.join_close("g")
+    assert behind.get(f"{group}.c") == b"done"
+    assert backend.join_arrive("g", ["last"], 10) is None
+
+
+def test_a_body_that_celery_has_claimed_is_left_to_it(backend: RedisBackend, behind: redis.Redis) -> None:
+    backend.join_open("g", 1, b"body")
+    behind.set("celery-taskset-meta-g.c", "the token of a Celery worker")
+    backend.join_share("g", [Arrival("a", 0, b"entry", b"body")])
+    assert backend.join_arrive("g", ["a"], 10) is None
+    behind.delete("celery-taskset-meta-g.c")
+    assert backend.join_arrive("g", ["a"], 10) == b"body", "its claim ran out"

@@ -45,6 +45,22 @@ class TestRedisTransport(TransportSuite):
     def address(self, redis_server: RedisServer) -> str:
         return redis_server.url
 
+    def leave_litter(self, address: str) -> None:
+        with redis.Redis.from_url(address) as client:
+            leave_unread(client, "1.reply.celery.pidbox")
+            client.sadd("_kombu.binding.reply.celery.pidbox", *(f"{n}{SEP}{SEP}{n}.reply.celery.pidbox" for n in "12"))
+            client.sadd("_kombu.binding.celery.pidbox", f"{SEP}{SEP}worker@host.celery.pidbox")
+            client.zadd("celeriac.leases", {"a token": 1})
+
+
+SEP = "\x06\x16"
+
+
+def leave_unread(client: redis.Redis, name: str, seconds: int = 3600) -> None:
+    """A list that was last touched that long ago."""
+    client.lpush(name, "a reply")
+    client.restore(name, 0, cast("bytes", client.dump(name)), replace=True, idletime=seconds)
+
 
 PASSWORD = "sesame"
 
@@ -394,6 +410,39 @@ def test_what_we_renew_is_not_restored_by_kombu(
     kombu_channel.qos.restore_visible(interval=1)
     assert behind.hexists("unacked", token)
     transport.close()
+
+
+def test_a_lease_longer_than_the_time_out_of_our_peers_is_kept_by_them(
+    redis_server: RedisServer, kombu_channel: Any, behind: redis.Redis
+) -> None:
+    transport = make(redis_server.url, lease=60, extra={"visibility_timeout": 5})
+    kombu_channel.visibility_timeout = 5
+    send(transport, "a", "b")
+    held = take(transport, 2)
+    transport.renew(held[:1])
+    for _, renewed in cast("list[tuple[bytes, float]]", behind.zrange("unacked_index", 0, -1, withscores=True)):
+        assert 50 < renewed - time.time() <= 56, "as if renewed when the time-out is all that is left"
+    kombu_channel.qos.restore_visible(interval=1)
+    assert behind.hlen("unacked") == 2
+    transport.close()
+
+
+def test_who_sleeps_since_before_a_message_was_taken_gets_it_when_the_lease_ends(redis_server: RedisServer) -> None:
+    sleeper, taker = make(redis_server.url, lease=1.0), make(redis_server.url, lease=1.0)
+    waiting = Background(lambda: sleeper.receive(["q"], 1, None))
+    assert waiting.running(after=0.1)
+    send(taker, "a", queue="other")
+    taken = take(taker, 1, "other")
+    send(taker, "b")
+    assert ids(waiting.result()) == ["b"]
+    waiting = Background(lambda: sleeper.receive(["other"], 1, None))
+    assert waiting.running(after=0.5)
+    assert taker.renew(taken) == []
+    assert waiting.running(after=0.7), "it was renewed"
+    (again,) = waiting.result()
+    assert (again.message.id, again.count) == ("a", 2)
+    sleeper.close()
+    taker.close()
 
 
 def test_a_push_by_anyone_ends_the_wait_at_once(transport: RedisTransport, kombu_channel: Any) -> None:
