@@ -29,6 +29,7 @@ bench: .venv/.benchmarking
 
 chaos: .venv/.testing
 	PYTHONPATH=tests $(BIN)/python -m chaos.run --write-docs $(CHAOS)
+	MIXED_CLUSTER=10000 $(BIN)/python -m pytest -s tests/integration/test_mixed_cluster.py
 
 format: .venv/.checking
 	$(BIN)/ruff check --fix .

@@ -103,6 +103,28 @@ class Context:
         return self.headers.get("shadow")
 
     @property
+    def argsrepr(self) -> str | None:
+        return self.headers.get("argsrepr")
+
+    @property
+    def kwargsrepr(self) -> str | None:
+        return self.headers.get("kwargsrepr")
+
+    @property
+    def stamped_headers(self) -> list[str] | None:
+        """The names of its stamps."""
+        return self.headers.get("stamped_headers")
+
+    @property
+    def stamps(self) -> dict[str, Any]:
+        """What a Celery client has marked the workflow with."""
+        return self.headers.get("stamps") or {}
+
+    @property
+    def replaced_task_nesting(self) -> int:
+        return self.headers.get("replaced_task_nesting") or 0
+
+    @property
     def lang(self) -> str | None:
         return self.headers.get("lang")
 

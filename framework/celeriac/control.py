@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from celeriac.errors import UnsupportedCapability
+from celeriac.errors import DecodeError, UnsupportedCapability
 from celeriac.ids import new_id
 
 if TYPE_CHECKING:
@@ -62,7 +64,9 @@ class Control:
         deadline = time.monotonic() + timeout
         try:
             while (limit is None or len(replies) < limit) and (left := deadline - time.monotonic()) > 0:
-                replies.extend(json.loads(payload) for _, payload in subscription.receive(left))
+                for _, payload in subscription.receive(left):
+                    with suppress(DecodeError):
+                        replies.append(read(self._app, payload))
         finally:
             subscription.close()
         return replies
@@ -86,3 +90,20 @@ class Control:
     def shutdown(self, destination: Sequence[str] | None = None) -> None:
         """Have workers stop as on SIGTERM."""
         self.broadcast("shutdown", destination=destination)
+
+
+def read(app: Celeriac, payload: bytes) -> dict[str, Any]:
+    """A message of remote control. Ours are JSON; Celery writes its own in its ``task_serializer``, and they are read
+    where ``accept_content`` names that.
+
+    Raises:
+        DecodeError: it is none, or not accepted.
+    """
+    accepted = sorted(app.codec.accepted(app.conf.accept_content))
+    others = (partial(app.codec.decode, content_type=content_type) for content_type in accepted)
+    for reading in (json.loads, *others):
+        with suppress(ValueError, DecodeError):
+            value = reading(payload)
+            if isinstance(value, dict):
+                return value
+    raise DecodeError("not a message of remote control that is accepted here (setting accept_content)")

@@ -36,6 +36,8 @@ def from_document(document: Any, packages: Collection[str] = ()) -> BaseExceptio
     Only classes that are loaded already are used: the built-in ones, this package's, and those of `packages` (top-level
     names, the ones that the app's tasks live in). Everything else is a TaskFailed that names the class.
     """
+    if isinstance(document, BaseException):  # Celery's, where results are pickled
+        return document
     if not isinstance(document, dict) or not isinstance(document.get("exc_type"), str):
         return TaskFailed("UnknownError", str(document))
     name, module = document["exc_type"], document.get("exc_module")

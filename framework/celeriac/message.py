@@ -41,6 +41,12 @@ class Message(msgspec.Struct, array_like=True, gc=False):
         return value if isinstance(value, str) else ""
 
     @property
+    def reply_to(self) -> str:
+        """The address of who wants to hear of the result, or an empty text."""
+        value = self.properties.get("reply_to")
+        return value if isinstance(value, str) else ""
+
+    @property
     def priority(self) -> int:
         """0 to 9, on every transport 9 is the most urgent; what is absent or out of range is brought into it."""
         value = self.properties.get("priority")

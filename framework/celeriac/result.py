@@ -37,7 +37,7 @@ class ResultStore:
         self._app = app
         self.driver: ResultBackend = make_backend(app)
         conf = app.conf
-        self._serializer = app.codec.serializer(conf.result_serializer)
+        self.serializer = app.codec.serializer(conf.result_serializer)
         self._waiter: Waiter | None = None
 
     def encode(self, task_id: str, state: str, result: Any, traceback: str | None = None) -> bytes:
@@ -46,7 +46,7 @@ class ResultStore:
         Raises:
             EncodeError: the result cannot be written by ``result_serializer``.
         """
-        return self._serializer.dumps(
+        return self.serializer.dumps(
             {
                 "task_id": task_id,
                 "status": state,
@@ -64,7 +64,7 @@ class ResultStore:
     def decode(self, record: Record) -> dict[str, Any]:
         """The document in a record; one that cannot be read is a failure that says so."""
         try:
-            document = self._serializer.loads(record.payload)
+            document = self.serializer.loads(record.payload)
         except DecodeError as error:
             return {**_NOTHING, "status": states.FAILURE, "result": to_document(error)}
         return document if isinstance(document, dict) else {**_NOTHING, "status": record.state, "result": document}
@@ -75,7 +75,9 @@ class ResultStore:
 
     def store_state(self, task_id: str, state: str, result: Any) -> None:
         """Store a state now."""
-        self.driver.store([Record(task_id, state, self.encode(task_id, state, result))])
+        context = current.get()
+        reply_to = context.reply_to or "" if context is not None and context.id == task_id else ""
+        self.driver.store([Record(task_id, state, self.encode(task_id, state, result), reply_to)])
 
     @property
     def waiter(self) -> Waiter:

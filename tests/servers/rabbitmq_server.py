@@ -152,7 +152,9 @@ class RabbitServer:
         """Run ``rabbitmqctl``."""
         node = ("-n", f"t{self.port}@localhost", "--erlang-cookie", f"c{self.port}")
         program = "/usr/lib/rabbitmq/bin/rabbitmqctl"
-        done = subprocess.run([program, *node, *words], env=self._environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [program, *node, *words], env=self._environment, capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -74,6 +74,10 @@ class chain(Signature[Any]):  # noqa: N801 (Celery's name)
         """Options of the whole: where it starts, how its end is followed; the rest for each step."""
         options: dict[str, Any] = dict(self.options)
         options.pop("task_id", None)
+        options.pop("link_error", None)
+        address = options.get("reply_to") or self.app.caller.address()
+        if address:
+            options["reply_to"] = address  # for the worker that sends the later steps
         ends = {name: options.pop(name) for name in _OF_THE_END if name in options}
         starts = {name: options.pop(name) for name in _OF_THE_START if name in options}
         for step in steps:

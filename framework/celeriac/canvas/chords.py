@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from celeriac.result import AsyncResult
 
 MARK = {"celeriac": "join"}
-"""What a member's message carries in ``embed["chord"]``: the rest stands in the group's completion record, so that the
-messages do not grow with the chord."""
+"""What a member's message carries in ``embed["chord"]``: the rest stands in the group's completion record. Where other
+systems count in the same store (``shared-join``), it carries the body, as theirs do."""
 
 
 class chord(Signature[Any]):  # noqa: N801 (Celery's name)
@@ -76,7 +76,8 @@ class chord(Signature[Any]):  # noqa: N801 (Celery's name)
             result = body.clone([[]]).compile(plan)
             return cast("AsyncResult[Any]", result)
         group_id = header.freeze()
-        results = header.compile_members(plan, MARK)
+        is_shared = self.app.backend.driver.supports("shared-join")
+        results = header.compile_members(plan, dict(body) if is_shared else MARK)
         plan.joins.append(Join(group_id, [result.id for result in results.results], dict(body)))
         return AsyncResult(body_id, self.app, parent=results, task=body.task)
 

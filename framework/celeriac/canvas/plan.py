@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from celeriac.errors import UnsupportedCapability
+
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.message import Publication
@@ -26,7 +28,16 @@ class Plan:
     joins: list[Join] = field(default_factory=list)
 
     def open_joins(self, app: Celeriac) -> None:
-        """Open the completion records. Before anything is published: a member may finish at once."""
+        """Open the completion records. Before anything is published: a member may finish at once.
+
+        Raises:
+            UnsupportedCapability: the result backend keeps none.
+        """
+        if self.joins and not app.backend.driver.supports("join"):
+            raise UnsupportedCapability(
+                f"{type(app.backend.driver).__name__} does not count the members of a group: no chords, and no groups "
+                "with a step after them; use another result_backend, such as redis://"
+            )
         for join in self.joins:
             encoded = app.codec.encode({"body": join.body, "members": join.members}, JOIN_SERIALIZER)
             app.backend.driver.join_open(join.group, len(join.members), encoded.body)

@@ -122,9 +122,11 @@ class Signature(dict[str, Any], Generic[R]):
     on_error = link_error
 
     def _append(self, option: str, other: Signature[Any]) -> Self:
-        links = cast("dict[str, list[Any]]", self.options).setdefault(option, [])
-        if other not in links:
-            links.append(other)
+        options = cast("dict[str, Any]", self.options)
+        links = options.get(option) or []
+        options[option] = links if isinstance(links, list) else [links]  # one alone, or a tuple, is as good in a call
+        if other not in options[option]:
+            options[option].append(other)
         return self
 
     def __or__(self, other: object) -> chain:  # type: ignore[override]
@@ -212,7 +214,7 @@ def signature(value: Signature[Any] | Mapping[str, Any], app: Celeriac) -> Signa
         "task": value["task"],
         "args": value.get("args") or [],
         "kwargs": value.get("kwargs") or {},
-        "options": value.get("options") or {},
+        "options": _understood(value.get("options") or {}),
         "subtask_type": value.get("subtask_type"),
         "immutable": bool(value.get("immutable")),
         "chord_size": value.get("chord_size"),
@@ -222,3 +224,16 @@ def signature(value: Signature[Any] | Mapping[str, Any], app: Celeriac) -> Signa
     made = kind.__new__(kind)
     Signature.__init__(made, _copy(whole), app=app)
     return made
+
+
+def _understood(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as a message brings them. A Celery client's stamps become headers; what means nothing here goes, such as
+    an exchange, or how its publisher was to try again."""
+    from celeriac.call import KNOWN_OPTIONS
+
+    understood = {name: value for name, value in options.items() if name in KNOWN_OPTIONS}
+    if stamped := options.get("stamped_headers"):
+        stamps = {name: options[name] for name in stamped if name in options}
+        headers = {"stamped_headers": list(stamped), "stamps": stamps}
+        understood["headers"] = {**(understood.get("headers") or {}), **headers}
+    return understood

@@ -16,6 +16,7 @@ QUESTIONS = {
     "stats": "counts, pool, resources",
     "active": "tasks that run",
     "reserved": "tasks that are held and have not started",
+    "revoked": "ids of tasks that are not to start",
     "registered": "the names of tasks",
     "active_queues": "the queues that are consumed",
     "conf": "settings that were set, without secrets",

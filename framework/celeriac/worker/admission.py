@@ -59,9 +59,7 @@ class Admission:
         Raises:
             BackendError, TransportError: the worker stops.
         """
-        for delivery in deliveries:
-            if "task" not in delivery.message.headers:
-                delivery.message = in_protocol_2(self._app, delivery.message, self._accept)
+        self._translate(deliveries)
         taken = self._inflight.hold(deliveries)
         finished = self._finished(deliveries)
         requests: list[Request] = []
@@ -98,6 +96,12 @@ class Admission:
         if refused:
             self._settlement.done(refused)
         return requests
+
+    def _translate(self, deliveries: list[Delivery]) -> None:
+        """Messages of protocol 1 have no headers that could be looked at."""
+        for delivery in deliveries:
+            if "task" not in delivery.message.headers:
+                delivery.message = in_protocol_2(self._app, delivery.message, self._accept)
 
     def _refuse(self, key: int, delivery: Delivery, policy: Policy, task_id: str) -> Outcome | None:
         """The outcome of a message that does not run, or None for one that does."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from celeriac.control import TOPIC
 from celeriac.errors import CeleriacError
-from celeriac.worker.panel import Panel
 from celeriac.worker.join import JOIN_LEASE, body_publications
+from celeriac.worker.panel import Panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

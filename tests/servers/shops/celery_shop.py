@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
-
 import shop_tasks
 from celery import Celery
 
-app = Celery("shop", broker=shop_tasks.URL, backend=shop_tasks.URL)
+app = Celery("shop", broker=shop_tasks.BROKER)
 app.conf.update(
     task_default_queue="theirs",
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"global_keyprefix": os.environ.get("SHOP_PREFIX", "")},
-    result_backend_transport_options={"global_keyprefix": os.environ.get("SHOP_PREFIX", "")},
 )
-for name in ("add", "divide", "moment", "block", "write"):
-    app.task(name=f"shop.{name}", shared=False)(getattr(shop_tasks, name))
-app.task(name="shop.again", bind=True, shared=False)(shop_tasks.again)
+app.conf.update(shop_tasks.SETTINGS)
+shop_tasks.register(app, shared=False)
+if app.conf.security_key:
+    # What `app.setup_security` does but for its demand that nothing else is accepted.
+    from pathlib import Path
+
+    from celery.security.serialization import register_auth
+
+    key, certificate = Path(app.conf.security_key).read_text(), Path(app.conf.security_certificate).read_text()
+    register_auth(key, None, certificate, app.conf.security_cert_store)
