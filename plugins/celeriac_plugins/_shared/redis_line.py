@@ -48,6 +48,14 @@ class Line:
 
         return self._use(work, timeout)
 
+    def tell(self, commands: Sequence[Command], timeout: float = PATIENCE) -> None:
+        """Send the commands, and do not wait for their replies: what one of them refuses shows as a lost connection.
+
+        Raises:
+            faces.down: not sent within `timeout` seconds.
+        """
+        self._use(lambda link, deadline: link.tell(commands, deadline), timeout)
+
     def run(
         self,
         script: Script,

@@ -12,18 +12,20 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Final
 
 from hiredis import PushNotification, Reader, ReplyError, pack_command
 
+from .redis_stream import SIZE, stream_of
+
 Command = tuple[Any, ...]
 """Its name and its arguments: text, bytes, and numbers."""
 
 _MORE: Final = object()
-_SIZE = 65536
+_MOST_UNASKED: Final = 500
+"""Replies that may lie there unread."""
 _DOUBT = 0.5
 """Seconds without a word after which a reply may be waited for in vain."""
 _GRACE = 0.25
@@ -47,7 +49,7 @@ class Link:
     """Not thread-safe, other than that one thread may `send` while another one reads."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
+        self._stream = stream_of(sock)
         self._reader = Reader(notEnoughData=_MORE)
         self._replies: deque[Any] = deque()
         self._ahead = b""
@@ -62,7 +64,7 @@ class Link:
         """Tells whether the server answers on a new connection, made within so many seconds."""
 
     def fileno(self) -> int:
-        return self._socket.fileno()
+        return self._stream.socket.fileno()
 
     # asking
 
@@ -82,17 +84,32 @@ class Link:
         Raises:
             ReplyError, OSError
         """
+        return self.run_before(script, keys, arguments, (), deadline)[0]
+
+    def run_before(
+        self,
+        script: Script,
+        keys: Sequence[str | bytes],
+        arguments: Sequence[Any],
+        commands: Sequence[Command],
+        deadline: float,
+    ) -> list[Any]:
+        """What the script returns, and behind it the replies to commands that go out in the same write.
+
+        Raises:
+            ReplyError, OSError
+        """
         rest = (len(keys), *keys, *arguments)
-        (reply,) = self.call([("EVALSHA", script.digest, *rest)], deadline)
-        if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
-            (reply,) = self.call([("EVAL", script.source, *rest)], deadline)
-        if isinstance(reply, ReplyError):
-            raise reply
-        return reply
+        replies = self.call([("EVALSHA", script.digest, *rest), *commands], deadline)
+        if isinstance(replies[0], ReplyError) and str(replies[0]).startswith("NOSCRIPT"):
+            replies = self.call([("EVAL", script.source, *rest), *commands], deadline)
+        for reply in replies:
+            if isinstance(reply, ReplyError):
+                raise reply
+        return replies
 
     def send(self, commands: Sequence[Command], deadline: float) -> None:
         """Write the commands; their replies are to be read."""
-        self._socket.settimeout(_left(deadline))
         packed = (
             b"".join([pack_command(command) for command in commands])
             if len(commands) > 1
@@ -100,7 +117,14 @@ class Link:
         )
         if self._ahead:
             packed, self._ahead = self._ahead + packed, b""
-        self._socket.sendall(packed)
+        self._stream.write(packed, deadline)
+
+    def tell(self, commands: Sequence[Command], deadline: float) -> None:
+        """Write commands now, and have nobody wait for their replies; an error among these breaks the connection."""
+        self.send(commands, deadline)
+        self._unasked += len(commands)
+        if self._unasked > _MOST_UNASKED:
+            self.listen()
 
     def say(self, command: Command) -> None:
         """Have a command go out ahead of the next ones. Nobody waits for its reply; an error breaks the connection."""
@@ -121,9 +145,8 @@ class Link:
         do not know it (a firewall has forgotten it, a machine is gone)."""
         is_dead = False
         while True:
-            self._socket.settimeout(min(_left(deadline), _GRACE if is_dead else _DOUBT))
             try:
-                return self._feed()
+                return self._feed(self._stream.read(min(_left(deadline), _GRACE if is_dead else _DOUBT)))
             except TimeoutError:
                 if is_dead:
                     raise ConnectionError("the connection is dead; the server answers on a new one") from None
@@ -133,11 +156,12 @@ class Link:
 
     def listen(self) -> list[Any]:
         """Read what has arrived, without waiting: replies are returned, pushes put aside."""
-        self._socket.settimeout(0)
-        with suppress(BlockingIOError, InterruptedError, _WANTS):
-            while True:
-                self._parse()
-                self._feed()
+        self._parse()
+        while (data := self._stream.read_now()) is not None:
+            self._feed(data)
+            self._parse()
+            if len(data) < SIZE and not self._stream.has_more:
+                break
         replies = list(self._replies)
         self._replies.clear()
         return replies
@@ -160,8 +184,7 @@ class Link:
         """Whether something has arrived that the system does not tell of any more: it was read with something else,
         or decrypted already. To be asked before each wait for the socket."""
         self._parse()
-        pending = getattr(self._socket, "pending", None)
-        return bool(self.pushes or self._replies or (pending and pending()))
+        return bool(self.pushes or self._replies or self._stream.has_more)
 
     def _parse(self, most: int = sys.maxsize) -> None:
         """Sort what was read, up to so many replies."""
@@ -175,27 +198,14 @@ class Link:
             else:
                 self._replies.append(found)
 
-    def _feed(self) -> None:
-        data = self._socket.recv(_SIZE)
+    def _feed(self, data: bytes) -> None:
         if not data:
             raise ConnectionError("the server closed the connection")
         self._reader.feed(data)
         self.used = time.monotonic()
 
     def close(self) -> None:
-        self._socket.close()
-
-
-def _wants() -> type[Exception]:
-    try:
-        import ssl
-    except ImportError:  # a Python built without it
-        return BlockingIOError
-    return ssl.SSLWantReadError
-
-
-_WANTS: Final = _wants()
-"""What a TLS socket raises where a plain one raises BlockingIOError."""
+        self._stream.socket.close()
 
 
 def _left(deadline: float) -> float:

@@ -21,7 +21,7 @@ from celeriac_plugins._shared.forks import tell_of_forks
 from celeriac_plugins._shared.redis_dial import dial
 from celeriac_plugins._shared.redis_errors import Faces
 from celeriac_plugins._shared.redis_line import PATIENCE
-from celeriac_plugins._shared.redis_link import Link, readable
+from celeriac_plugins._shared.redis_link import Command, Link, readable
 from celeriac_plugins._shared.redis_place import Place
 
 from . import document
@@ -147,13 +147,10 @@ class Watch:
         new = [name for name in waiter.names if name not in self._waiting]
         for name in waiter.names:
             self._waiting.setdefault(name, set()).add(waiter)
-        deadline = time.monotonic() + PATIENCE
-        if new:
-            link.send([("SUBSCRIBE", *new)], deadline)
-        self._ask(waiter, link)
+        self._ask(waiter, link, *([("SUBSCRIBE", *new)] if new else ()))
 
-    def _ask(self, waiter: _Waiter, link: Link) -> None:
-        link.send([("MGET", *waiter.names)], time.monotonic() + PATIENCE)
+    def _ask(self, waiter: _Waiter, link: Link, *before: Command) -> None:
+        link.send([*before, ("MGET", *waiter.names)], time.monotonic() + PATIENCE)
         self._asked.append(waiter)
 
     def _take_values(self, reply: Any) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 
 from celeriac.errors import TransportCorrupt, TransportDown
 from celeriac.message import Delivery, Message, Publication
-from celeriac.specs.transport import DeadLetter, Litter, QueueCounts, Subscription, Transport, TransportOptions
+from celeriac.specs.transport import (
+    DeadLetter,
+    Litter,
+    QueueCounts,
+    ReplyBox,
+    Subscription,
+    Transport,
+    TransportOptions,
+)
 from celeriac_plugins._shared.redis_errors import Faces
 from celeriac_plugins._shared.redis_line import Line
 from celeriac_plugins._shared.redis_place import Place
@@ -20,6 +28,7 @@ from .garbage import Garbage
 from .keys import Keys
 from .queues import Queues
 from .receiving import Receiving
+from .replies import Replies
 
 _BELL_LIFE = 3600
 _LEASES_LIFE = 7 * 86_400
@@ -29,8 +38,8 @@ class RedisTransport(Transport):
     """``redis://user:password@host:6379/0``; see `_shared.redis_place.Place` for the URL and its options."""
 
     capabilities = frozenset((
-        "durable", "processes", "multi-host", "delay", "order", "priority", "lease", "fan-out", "peek", "dead-letter",
-        "census", "garbage",
+        "durable", "processes", "multi-host", "delay", "order", "priority", "lease", "fan-out", "reply", "peek",
+        "dead-letter", "census", "garbage",
     ))  # fmt: skip
 
     def __init__(self, options: TransportOptions) -> None:
@@ -45,6 +54,7 @@ class RedisTransport(Transport):
         self._queues = Queues(self._line, self._keys, options)
         self._dead = DeadLetters(self._line, self._keys, options.clock)
         self._fan_out = FanOut(self._line, self._keys, options.clock)
+        self._replies = Replies(self._line, self._keys, options.clock)
         self._garbage = Garbage(self._line, self._keys, self._fan_out, options.clock)
 
     # publishing
@@ -88,7 +98,7 @@ class RedisTransport(Transport):
             keys = self._keys
             commands: list[Any] = [("HDEL", keys.unacked, *tokens)]
             commands += [("ZREM", name, *tokens) for name in (keys.index, keys.leases)]
-            self._line.call(commands)
+            self._line.tell(commands)
 
     def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
         if batch:
@@ -162,6 +172,14 @@ class RedisTransport(Transport):
     def subscribe(self, topics: Sequence[str]) -> Subscription:
         return self._fan_out.subscribe(topics)
 
+    # replies
+
+    def listen_for_replies(self, life: float, timeout: float) -> ReplyBox:
+        return self._replies.listen(life, timeout)
+
+    def reply(self, batch: Sequence[tuple[str, Message]], life: float) -> None:
+        self._replies.send(batch, life)
+
     # garbage
 
     def litter(self) -> list[Litter]:
@@ -175,6 +193,7 @@ class RedisTransport(Transport):
     def close(self) -> None:
         self._receiving.close()
         self._fan_out.close()
+        self._replies.close()
         self._line.close()
 
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 import base64
 import json
 import math
+import os
 from typing import Any, Final
-from uuid import uuid4
 
 import msgspec
 
@@ -60,7 +60,7 @@ def write(message: Message, queue: str, step: int, since: float, exchange: str =
         "delivery_info": {"exchange": exchange, "routing_key": queue},
         "priority": MAX_PRIORITY - message.priority,
         "body_encoding": "base64",
-        "delivery_tag": str(uuid4()),
+        "delivery_tag": os.urandom(16).hex(),
     }
     flags = ""
     for name in _RESERVED:

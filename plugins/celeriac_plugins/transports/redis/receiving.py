@@ -127,9 +127,15 @@ class Receiving:
         seat.watched = None
         link, deadline = self._link(seat), time.monotonic() + PATIENCE
         self._show(seat, link, giving, deadline)
-        reply = link.run(scripts.CLAIM, names, arguments, deadline)
+        # Whoever has not found all that it asked for lately sleeps soon: that is prepared in the same write.
+        is_idle = seat.is_idle
+        reply, *told = link.run_before(
+            scripts.CLAIM, names, arguments, self._watching(queues) if is_idle else (), deadline
+        )
+        seat.is_idle = (len(reply) - 1) // 2 < limit
         if len(reply) > 1:
             self._looked = now if look else self._looked
+            self._watched(seat, queues, told)
             return _deliveries(reply, giving, claim)
         if not look:  # nothing was ready, so look for what is due
             self._looked = -1.0
@@ -138,6 +144,7 @@ class Receiving:
         due, _, held = reply[0].partition(b";")
         seat.look_at = float(due or math.inf)
         seat.ask_at = min(float(held or math.inf), now + lease)
+        self._watched(seat, queues, told)
         return []
 
     def _link(self, seat: Seat) -> Link:
@@ -164,15 +171,19 @@ class Receiving:
 
     def _watch(self, seat: Seat, queues: tuple[str, ...]) -> bool:
         """Have the server tell of changes from now on; False if there is something already."""
+        return self._watched(seat, queues, self._tell(seat, *self._watching(queues)))
+
+    def _watching(self, queues: tuple[str, ...]) -> Sequence[Command]:
         keys = [self._keys.of(queue) for queue in queues]
-        replies = self._tell(
-            seat,
+        return (
             ("CLIENT", "CACHING", "YES"),
             ("EXISTS", *(name for each in keys for name in each.lists)),
             ("CLIENT", "CACHING", "YES"),
             ("MGET", *(each.bell for each in keys)),
         )
-        if replies[1]:
+
+    def _watched(self, seat: Seat, queues: tuple[str, ...], replies: Sequence[Any]) -> bool:
+        if not replies or replies[1]:
             return False
         claimed = self._looked
         for due in replies[3]:  # one that came in just now; those of before the last look are in its answer

@@ -20,6 +20,8 @@ class Seat:
         """Whether the receive that sits here is to return."""
         self.watched: tuple[str, ...] | None = None
         """The queues whose changes the server is going to tell of."""
+        self.is_idle = True
+        """Whether the last claim has found less than it asked for."""
         self.look_at = 0.0
         """When, by the transport's clock, to look even without a change."""
         self.ask_at = 0.0
