@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -100,8 +100,9 @@ def read(app: Celeriac, payload: bytes) -> dict[str, Any]:
         DecodeError: it is none, or not accepted.
     """
     accepted = sorted(app.codec.accepted(app.conf.accept_content))
-    others = (partial(app.codec.decode, content_type=content_type) for content_type in accepted)
-    for reading in (json.loads, *others):
+    readings: list[Callable[[bytes], Any]] = [json.loads]
+    readings += [partial(app.codec.decode, content_type=content_type) for content_type in accepted]
+    for reading in readings:
         with suppress(ValueError, DecodeError):
             value = reading(payload)
             if isinstance(value, dict):

@@ -155,6 +155,19 @@ FITTING = {
         messages_are_no_litter_wherever_they_are
         what_the_living_use_is_no_litter
     """,
+    "RepliesToEveryBox": """
+        a_reply_to_nobody_is_passed_over
+        each_box_hears_its_own
+    """,
+    "RepliesIntoQueues": """
+        a_reply_to_nobody_is_passed_over
+        replies_and_queues_do_not_touch
+    """,
+    "RepliesLastFirst": """
+        each_box_hears_its_own
+        replies_come_in_order_and_once
+        ten_thousand_replies_that_nobody_reads_block_nobody
+    """,
     "DeclaresTheUnknown": """
         its_capabilities_are_known_ones
     """,

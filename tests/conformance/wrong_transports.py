@@ -12,13 +12,14 @@ import pytest
 from celeriac.message import Delivery, Message, Publication, unpack
 from celeriac.specs.transport import DeadLetter, Litter, Subscription, TransportOptions
 from celeriac.testing.suite import TransportSuite
-from celeriac.testing.suite.transport import TransportClauses, background, clauses, waiting
+from celeriac.testing.suite.transport import TransportClauses, background, clauses, replies, waiting
 from celeriac.testing.suite.transport.fan_out import FanOutClauses
 from celeriac.testing.suite.transport.processes import ProcessClauses
+from celeriac.testing.suite.transport.replies import ReplyClauses
 from celeriac.testing.suite.transport.waiting import WaitClauses
 from celeriac_plugins.transports.memory import MemoryTransport, _Holding, _Space
 
-for _module in (background, clauses, waiting):
+for _module in (background, clauses, replies, waiting):
     vars(_module)["PATIENCE"] = 0.8
 
 
@@ -240,6 +241,22 @@ class SweepsWhatNobodyConsumes(Sound):
         return sum(bool(self.purge(each.name)) for each in litter)
 
 
+class RepliesToEveryBox(Sound):
+    def reply(self, batch: Sequence[tuple[str, Message]], life: float) -> None:
+        super().reply([(address, message) for address in list(self._space.boxes) for _, message in batch], life)
+
+
+class RepliesIntoQueues(Sound):
+    def reply(self, batch: Sequence[tuple[str, Message]], life: float) -> None:
+        super().reply(batch, life)
+        self.publish([Publication(address, message) for address, message in batch], 1.0)
+
+
+class RepliesLastFirst(Sound):
+    def reply(self, batch: Sequence[tuple[str, Message]], life: float) -> None:
+        super().reply(batch[::-1], life)
+
+
 class DeclaresTheUnknown(Sound):
     capabilities = Sound.capabilities | {"teleport"}
 
@@ -250,7 +267,13 @@ class Hurried(TransportClauses):
         monkeypatch.setattr(clauses, "PATIENCE", 0.1)
 
 
-SLOW = {"Wake": WaitClauses, "Wait": WaitClauses, "Broadcast": FanOutClauses, "Process": ProcessClauses}
+SLOW = {
+    "Wake": WaitClauses,
+    "Wait": WaitClauses,
+    "Broadcast": FanOutClauses,
+    "Process": ProcessClauses,
+    "Repl": ReplyClauses,
+}
 """Tried on the transports whose fault is there, by a word in their names."""
 
 QUICK = [each for each in TransportSuite.__bases__ if each not in SLOW.values()]

@@ -62,7 +62,7 @@ class BackendOptions:
     """What payloads are, where that has to be told."""
     content_encoding: str = "utf-8"
     transport: Callable[[], Transport] | None = None
-    """The app's transport of the moment, for a backend that sends results through it. It is not the backend's to close."""
+    """The app's transport of the moment, for a backend that sends results through it; not the backend's to close."""
 
 
 class ResultBackend(Driver):

@@ -108,8 +108,8 @@ class ReplyBox(Driver):
 
     @abstractmethod
     def receive(self, timeout: float | None) -> list[Message]:
-        """Wait for replies and return them, oldest first; empty when the time is up or after `wake`. Each call, also one
-        that does not wait (0), begins the queue's life anew, and makes a queue that has gone again.
+        """Wait for replies and return them, oldest first; empty when the time is up or after `wake`. Each call, also
+        one that does not wait (0), begins the queue's life anew, and makes a queue that has gone again.
 
         Raises:
             TransportDown: the broker cannot be reached; what came before the queue went is lost then.
@@ -162,9 +162,9 @@ class Transport(Driver):
         """Take up to `limit` messages out of `queues` and hold them under a lease, in one atomic step.
 
         Blocks until there is one, the time is up (None: for ever, 0: do not wait), or `wake` is called; the last two
-        return an empty list. Higher priority first, then the order of publishing (as far as the driver declares these); no queue starves
-        another. Delayed
-        messages whose time has come and held ones whose lease has run out (or whose holder is dead) are among them.
+        return an empty list. Higher priority first, then the order of publishing (as far as the driver declares these);
+        no queue starves another. Delayed messages whose time has come and held ones whose lease has run out (or whose
+        holder is dead) are among them.
         """
 
     @abstractmethod
@@ -178,8 +178,9 @@ class Transport(Driver):
 
     @abstractmethod
     def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
-        """Give these messages back to their queues, with `order` ahead of younger ones, ready at once. With ``started=False`` the
-        delivery does not count: the message was held, but nothing ran. No longer held: passed over."""
+        """Give these messages back to their queues, with `order` ahead of younger ones, ready at once. With
+        ``started=False`` the delivery does not count: the message was held, but nothing ran. No longer held: passed
+        over."""
 
     @abstractmethod
     def delay(self, batch: Sequence[tuple[Delivery, float]], started: bool = True) -> None:

@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from hiredis import PushNotification, Reader, ReplyError, pack_command
 
-from .redis_stream import SIZE, stream_of
+from .plain_stream import SIZE
+from .redis_stream import stream_of
 
 Command = tuple[Any, ...]
 """Its name and its arguments: text, bytes, and numbers."""

@@ -44,7 +44,7 @@ class FilesystemBackend(ResultBackend):
     and renames promise less.
     """
 
-    capabilities = frozenset({"durable", "processes", "join"})
+    capabilities = frozenset({"durable", "processes", "shared", "join"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)

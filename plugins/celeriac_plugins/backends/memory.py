@@ -18,7 +18,7 @@ from celeriac_plugins._shared.transport_options import check_options
 class MemoryBackend(ResultBackend):
     """Backends of one process with the same URL share their records for as long as one of them is open."""
 
-    capabilities = frozenset({"push", "join"})
+    capabilities = frozenset({"shared", "push", "join"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)

@@ -25,7 +25,7 @@ from ._sqlite_joins import Joins
 class SqliteBackend(ResultBackend):
     """``sqlite:///srv/shop/queue.db``; see `_shared.sqlite_place.Place` for the URL and its options."""
 
-    capabilities = frozenset({"durable", "processes", "push", "join"})
+    capabilities = frozenset({"durable", "processes", "shared", "push", "join"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)

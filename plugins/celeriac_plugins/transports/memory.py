@@ -277,7 +277,9 @@ class MemoryReplyBox(ReplyBox):
 class MemoryTransport(Transport):
     """See the module. Takes no options. A forked child has its own, empty space."""
 
-    capabilities = frozenset({"delay", "order", "priority", "lease", "fan-out", "reply", "peek", "dead-letter", "census"})
+    capabilities = frozenset(
+        {"delay", "order", "priority", "lease", "fan-out", "reply", "peek", "dead-letter", "census"}
+    )
 
     def __init__(self, options: TransportOptions) -> None:
         super().__init__(options)

@@ -24,7 +24,9 @@ class ShelfTransport(Transport):
 
     # What is missing: several machines (a lock on a network share is no lock), broadcasts, and a way to see that a
     # worker has died, other than by its lease.
-    capabilities = frozenset({"durable", "processes", "delay", "order", "priority", "lease", "peek", "dead-letter", "census"})
+    capabilities = frozenset(
+        {"durable", "processes", "delay", "order", "priority", "lease", "peek", "dead-letter", "census"}
+    )
 
     def __init__(self, options: TransportOptions) -> None:
         super().__init__(options)

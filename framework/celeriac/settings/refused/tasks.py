@@ -80,6 +80,8 @@ TASKS = (
     Refused("task_acks_on_timeout", _ACKS),
 )
 
+_EXCHANGE = "results are kept in a store, or go straight to the caller's own queue (rpc://); leave it out"
+
 RESULTS = (
     Refused("result_accept_content", "results are read by result_serializer alone; set that"),
     Refused("result_compression", "results are stored as they are; leave it out"),
@@ -91,8 +93,8 @@ RESULTS = (
     Refused(
         "result_cache_max", "results are not cached in the client; leave it out", old=("CELERY_MAX_CACHED_RESULTS",)
     ),
-    Refused("result_exchange", "results are kept in a store, or sent to the caller's own queue (rpc://); leave it out"),
-    Refused("result_exchange_type", "results are kept in a store, or sent to the caller's own queue (rpc://); leave it out"),
+    Refused("result_exchange", _EXCHANGE),
+    Refused("result_exchange_type", _EXCHANGE),
     Refused("result_persistent", "results are as durable as their store is; choose that by result_backend"),
     Refused("result_chord_retry_interval", _JOIN),
     Refused("result_chord_join_timeout", _JOIN),

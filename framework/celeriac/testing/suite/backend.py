@@ -376,6 +376,7 @@ class BackendSuite:
 
     def test_other_processes_see_what_is_stored(self, place: str) -> None:
         self.needs("processes")
+        self.needs("shared")
         backend = self.make(place)
         backend.store([_record("mine", payload=b"\x00\xff")])
         with AnotherProcess(self, _STORE, place, "theirs") as process:
@@ -385,6 +386,7 @@ class BackendSuite:
 
     def test_of_many_processes_that_store_a_ready_record_one_wins_for_good(self, place: str) -> None:
         self.needs("processes")
+        self.needs("shared")
         with (
             AnotherProcess(self, _RACE, place, "one") as one,
             AnotherProcess(self, _RACE, place, "two") as two,
@@ -415,6 +417,7 @@ class BackendSuite:
 
     def test_what_a_killed_process_stored_is_there(self, place: str) -> None:
         self.needs("durable")
+        self.needs("shared")
         with AnotherProcess(self, _DIE, place) as process:
             process.end()
         backend = self.make(place)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from celeriac.errors import UnsupportedCapability
 from celeriac.message import Delivery, Message, Publication
-from celeriac.specs.transport import DeadLetter, QueueCounts, Subscription, Transport, TransportOptions
+from celeriac.specs.transport import DeadLetter, QueueCounts, ReplyBox, Subscription, Transport, TransportOptions
 
 from . import envelope, ladder, methods
 from .dead import DeadLetters
@@ -16,6 +16,7 @@ from .line import Line, Post
 from .names import lane_name, queue_name
 from .place import Place
 from .receiving import Receiving
+from .replies import Replies
 
 
 class AmqpTransport(Transport):
@@ -31,6 +32,7 @@ class AmqpTransport(Transport):
             "order",
             "owner-liveness",
             "fan-out",
+            "reply",
             "dead-letter",
         }
     )
@@ -45,6 +47,7 @@ class AmqpTransport(Transport):
         self._receiving = Receiving(place, self._line, options)
         self._dead = DeadLetters(self._line, options.clock)
         self._fan_out = FanOut(place, self._line, self._receiving.heartbeat, options.clock)
+        self._replies = Replies(place, self._line, self._receiving.heartbeat)
 
     # publishing
 
@@ -151,9 +154,18 @@ class AmqpTransport(Transport):
     def subscribe(self, topics: Sequence[str]) -> Subscription:
         return self._fan_out.subscribe(topics)
 
+    # replies
+
+    def listen_for_replies(self, life: float, timeout: float) -> ReplyBox:
+        return self._replies.listen(life, timeout)
+
+    def reply(self, batch: Sequence[tuple[str, Message]], life: float) -> None:
+        self._replies.send(batch, life)
+
     # life
 
     def close(self) -> None:
         self._receiving.close()
         self._fan_out.close()
+        self._replies.close()
         self._line.close()

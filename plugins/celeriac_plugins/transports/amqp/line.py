@@ -8,7 +8,7 @@ that receives: a broker that is short of memory stops reading from who publishes
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from threading import Lock, RLock
@@ -233,6 +233,11 @@ class Line:
             # It is there, and was declared with other arguments: by somebody who had the say. Use it as it is.
             self.ask(session, lambda channel: [methods.queue_declare(channel, name, {}, passive=True)], deadline)
 
+    def knows(self, queues: Iterable[str]) -> bool:
+        """Whether these were declared on the present connection."""
+        session = self._session
+        return session is not None and session.link.error is None and session.declared.issuperset(queues)
+
     def forget(self, queue: str) -> None:
         """It may be gone: make it again before its next use."""
         if self._session is not None:
@@ -315,6 +320,14 @@ class Line:
 
         if posts:
             self.use(work, timeout)
+
+    def post_to_anyone(self, posts: Sequence[Post]) -> None:
+        """Publish to queues that may have gone: what none takes is dropped.
+
+        Raises:
+            TransportDown
+        """
+        self.use(lambda session, deadline: self._post(session, posts, deadline, mandatory=False))
 
     def shout(self, exchange: str, kind: str, post: Post) -> None:
         """Publish to an exchange, whoever is bound to it, and perhaps nobody.

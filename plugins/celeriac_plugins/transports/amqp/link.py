@@ -18,6 +18,7 @@ from threading import Condition, Lock
 from typing import Any, Final, NamedTuple
 
 from celeriac_plugins._shared.doorbell import Doorbell
+from celeriac_plugins._shared.plain_stream import PlainStream
 
 from .wire import BODY, EMPTY_HEARTBEAT, HEADER, METHOD, method, read_long, read_short
 
@@ -156,8 +157,10 @@ class Link:
     """A connection after its handshake (`dial` makes it). Thread-safe."""
 
     def __init__(self, sock: socket.socket, rest: bytes, frame_max: int, heartbeat: float) -> None:
-        sock.setblocking(False)
         self._socket = sock
+        self._plain = None if hasattr(sock, "pending") else PlainStream(sock)
+        if self._plain is None:
+            sock.setblocking(False)
         self._rest = rest
         self.frame_max = frame_max
         self.heartbeat = heartbeat
@@ -175,7 +178,9 @@ class Link:
         self._is_read = False
         self._channels: dict[int, Channel] = {}
         self._sent = self.heard = time.monotonic()
-        self._pending = getattr(sock, "pending", None)
+        self._poll = select.poll()
+        for source in (sock, self.bell):
+            self._poll.register(source, select.POLLIN)
 
     # writing
 
@@ -196,6 +201,9 @@ class Link:
             self._sent = time.monotonic()
 
     def _write(self, data: bytes, deadline: float) -> None:
+        if self._plain is not None:
+            self._plain.write(data, deadline)
+            return
         view = memoryview(data)
         while view:
             try:
@@ -205,7 +213,9 @@ class Link:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise TimeoutError("the broker takes nothing more in time") from None
-                _poll([(self._socket, select.POLLOUT)], left)
+                poll = select.poll()
+                poll.register(self._socket, select.POLLOUT)
+                poll.poll(left * 1000)
 
     def answer(self, data: bytes) -> None:
         """Write what the protocol demands, if it can be written at once."""
@@ -258,27 +268,40 @@ class Link:
         """What there is, after a wait for it; empty if the time is up, the bell was rung or the connection is gone."""
         self.beat()
         most = self.heartbeat / 3 if self.heartbeat else 60.0
-        if not (self._pending and self._pending()):
-            timeout = most if timeout is None else min(timeout, most)
-            ready = _poll([(self._socket, select.POLLIN), (self.bell, select.POLLIN)], timeout)
-            self.bell.still()
-            if not ready:
-                silence = time.monotonic() - self.heard
-                if self.heartbeat and silence > 2 * self.heartbeat:
-                    self.fail(ConnectionError(f"the broker has not been heard of for {silence:.0f} s"))
-                return b""
         try:
-            with self._touching:
-                data = self._socket.recv(_SIZE)
-        except _WAITS:
-            return b""
+            if timeout != 0 and not self._has_decrypted():
+                self._wait(most if timeout is None else min(timeout, most))
+            data = self._read_now()
         except (OSError, ValueError) as error:
             self.fail(error if isinstance(error, OSError) else ConnectionError("the connection was closed"))
+            return b""
+        if data is None:
+            silence = time.monotonic() - self.heard
+            if timeout != 0 and self.heartbeat and silence > 2 * self.heartbeat:
+                self.fail(ConnectionError(f"the broker has not been heard of for {silence:.0f} s"))
             return b""
         if not data:
             self.fail(ConnectionError("the broker closed the connection"))
         self.heard = time.monotonic()
         return data
+
+    def _has_decrypted(self) -> bool:
+        return self._plain is None and bool(self._socket.pending())  # type: ignore[attr-defined]
+
+    def _wait(self, seconds: float) -> None:
+        for number, _ in self._poll.poll(max(seconds, 0.0) * 1000):
+            if number == self.bell.fileno():
+                self.bell.still()
+
+    def _read_now(self) -> bytes | None:
+        """None when there is nothing."""
+        if self._plain is not None:
+            return self._plain.read_now()
+        try:
+            with self._touching:
+                return self._socket.recv(_SIZE)
+        except _WAITS:
+            return None
 
     def _take(self, data: bytes) -> None:
         if not data:
@@ -379,12 +402,3 @@ def _waits() -> tuple[type[Exception], ...]:
 
 
 _WAITS: Final = _waits()
-
-
-def _poll(sources: Sequence[tuple[Any, int]], timeout: float) -> bool:
-    poll = select.poll()
-    for source, event in sources:
-        if source.fileno() < 0:
-            return True
-        poll.register(source, event)
-    return bool(poll.poll(max(timeout, 0) * 1000))

@@ -36,6 +36,10 @@ _FEW: Final = 8
 """Up to so many, exactly as many are held as were asked for; beyond, the next ones are fetched meanwhile."""
 _GETS: Final = 500
 """Questions that are asked at once."""
+_SILENCE: Final = 3.0
+"""Seconds without a word from the broker after which who waits for messages asks for one."""
+_PROOF: Final = 1.5
+"""Seconds in which a broker that is there gives one."""
 _EARLY: Final = 0.002
 """Seconds by which a message may come out of the ladder too early, as clocks differ."""
 _GIVE_BACK: Final = 2.0
@@ -137,10 +141,38 @@ class Receiving:
             found = self._take_in_order(intake, queues, limit)
             if found or self._take_wake() or self._closed:
                 return found
-            try:
-                intake.link.wait_for(partial(self._is_over, intake, queues), deadline)
-            except TimeoutError:
+            if not self._wait(intake, queues, deadline):
                 return self._take(intake, queues, limit)
+
+    def _wait(self, intake: _Intake, queues: tuple[str, ...], deadline: float | None) -> bool:
+        """Until there is something to do; False when the deadline comes first. After a time without a word the broker
+        is asked whether it is there: a connection that is dead delivers nothing, and says nothing either."""
+        link = intake.link
+        while True:
+            doubt = max(link.heard + _SILENCE, time.monotonic())
+            try:
+                return link.wait_for(
+                    partial(self._is_over, intake, queues), doubt if deadline is None else min(deadline, doubt)
+                )
+            except TimeoutError:
+                if deadline is not None and time.monotonic() >= deadline:
+                    return False
+            if time.monotonic() - link.heard >= _SILENCE:
+                self._ask_for_a_sign(intake)
+
+    def _ask_for_a_sign(self, intake: _Intake) -> None:
+        """Raises OSError: there is none."""
+        try:
+            self._ask_nothing(intake, _PROOF)
+        except TimeoutError:
+            error = ConnectionError("the broker gives no sign of life")
+            intake.link.fail(error)
+            raise error from None
+
+    def _ask_nothing(self, intake: _Intake, patience: float) -> None:
+        """A question whose answer comes behind all that was sent before."""
+        frame = methods.exchange_declare(intake.channel.number, "amq.direct", "", passive=True)
+        intake.channel.ask([frame], time.monotonic() + patience)
 
     def _take_in_order(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         """What is here, and room for more is made. What came back through a lane waits for what the queue itself
@@ -162,12 +194,13 @@ class Receiving:
             or intake.number_of(queues)
         )
 
-    def _declare(self, queues: Iterable[str]) -> None:
+    def _declare(self, queues: tuple[str, ...]) -> None:
         def work(session: Session, deadline: float) -> None:
             for queue in queues:
                 self._line.declare(session, queue, deadline)
 
-        self._line.use(work)
+        if not self._line.knows(queues):
+            self._line.use(work)
 
     def _connected(self) -> _Intake:
         with self._lock:
@@ -262,9 +295,8 @@ class Receiving:
         """Until what the broker has pushed so far has arrived."""
         intake = self._intake
         if intake is not None and not intake.is_gone:
-            frame = methods.exchange_declare(intake.channel.number, "amq.direct", "", passive=True)
             with suppress(OSError, ChannelClosed):
-                intake.channel.ask([frame], time.monotonic() + PATIENCE)
+                self._ask_nothing(intake, PATIENCE)
             self._sort_pushed(intake)
 
     # sorting what came
@@ -462,7 +494,8 @@ class Receiving:
             intake.channel.ask([frames], time.monotonic() + _GIVE_BACK)
         self._sort_pushed(intake)
         with self._lock:
-            ready = [each for box in intake.ready.values() for each in box]
+            boxes = sorted(intake.ready.items(), key=lambda item: not item[0][1])  # the lanes first
+            ready = [each for _, box in boxes for each in box]
             intake.ready.clear()
         if ready:
             with suppress(TransportDown):

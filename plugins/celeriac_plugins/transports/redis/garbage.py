@@ -19,6 +19,7 @@ from celeriac_plugins._shared.redis_line import Line
 from . import scripts
 from .fan_out import FanOut
 from .keys import Keys
+from .replies import REPLIES
 from .roll_call import call_roll
 
 BINDING, BOX, HOLDING = "binding", "queue", "index entry"
@@ -143,7 +144,7 @@ def _passes(queue: str) -> bool:
     """Whether a queue of this name belongs to one process, and goes with it: not to tasks."""
     return (
         queue.endswith(".pidbox")
-        or queue.startswith("celeryev.")
+        or queue.startswith(("celeryev.", REPLIES))
         or (queue.startswith("reply.") and ".pidbox." in queue)
     )
 

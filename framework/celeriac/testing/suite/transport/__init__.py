@@ -25,6 +25,7 @@ from celeriac.testing.suite.transport.ordering import OrderClauses
 from celeriac.testing.suite.transport.processes import ProcessClauses
 from celeriac.testing.suite.transport.publishing import PublishClauses
 from celeriac.testing.suite.transport.receiving import ReceiveClauses
+from celeriac.testing.suite.transport.replies import ReplyClauses
 from celeriac.testing.suite.transport.settling import SettleClauses
 from celeriac.testing.suite.transport.waiting import WaitClauses
 
@@ -42,6 +43,7 @@ class TransportSuite(
     LookingClauses,
     DeadLetterClauses,
     FanOutClauses,
+    ReplyClauses,
     GarbageClauses,
     ProcessClauses,
     LifeClauses,

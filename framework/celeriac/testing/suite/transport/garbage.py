@@ -10,7 +10,7 @@ from celeriac.testing.suite.transport.clauses import TransportClauses, names, se
 
 
 class GarbageClauses(TransportClauses):
-    def leave_litter(self, address: str) -> None:
+    def leave_litter(self, address: str) -> None:  # noqa: ARG002 (for those who replace it)
         """Put at the broker what a process leaves there that is killed. Replace it: how that is done, only the author
         knows."""
         pytest.skip(f"{type(self).__name__}.leave_litter is not given, so nothing is there to be found")
