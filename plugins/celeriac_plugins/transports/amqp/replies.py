@@ -18,13 +18,13 @@ from weakref import WeakSet
 from celeriac.errors import TransportDown
 from celeriac.message import Message
 from celeriac.specs.transport import ReplyBox
-from celeriac_plugins._shared.forks import tell_of_forks
 
 from . import envelope, methods
 from .dial import dial
 from .envelope import FRESH
 from .line import PATIENCE, Line, Post
 from .link import Channel, ChannelClosed, Link
+from .listener import Listener
 from .names import queue_name
 from .place import Place
 
@@ -75,24 +75,19 @@ class Replies:
             box.close()
 
 
-class AmqpReplyBox(ReplyBox):
+class AmqpReplyBox(Listener, ReplyBox):
     """Needs no connection of its own before someone receives. That one is kept then; when nobody receives for so long
     that the broker misses our heartbeat, it gives the connection up, keeps the replies, and the next one gets them.
     Who waits asks after `patience` seconds of silence whether the broker is there."""
 
     def __init__(self, place: Place, line: Line, patience: float, life: float, timeout: float) -> None:
+        super().__init__()
         self._place = place
         self._line = line
         self._patience = patience
         self._arguments = {"x-expires": _milliseconds(life)}
         self.address = f"celeriac.reply.{uuid4()}"
         self._reader = envelope.Reader()
-        self._reading = Lock()
-        self._called = False
-        self._closed = False
-        self._link: Link | None = None
-        self._channel: Channel | None = None
-        tell_of_forks(self)
         self._line.order(lambda channel: [methods.queue_declare(channel, self.address, self._arguments)], timeout)
 
     def receive(self, timeout: float | None) -> list[Message]:
@@ -177,38 +172,12 @@ class AmqpReplyBox(ReplyBox):
 
     # ending
 
-    def wake(self) -> None:
-        self._called = True
-        link = self._link
-        if link is not None:
-            link.bell.ring()
-
     def close(self) -> None:
         if self._closed:
             return
-        self._closed = True
-        if self._link is not None:
-            self._link.bell.ring()
-        with self._reading:
-            self._drop()
+        self._end()
         with suppress(TransportDown):
             self._line.order(lambda channel: [methods.queue_delete(channel, self.address)])
-
-    def _drop(self) -> None:
-        link, self._link, self._channel = self._link, None, None
-        if link is not None:
-            link.close()
-
-    def before_fork(self) -> None:
-        """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
-
-    def after_fork(self, *, child: bool) -> None:
-        if child:
-            if self._link is not None:
-                self._link.drop()
-            self._link = self._channel = None
-            self._closed = True
-            self._reading = Lock()
 
 
 def _milliseconds(life: float) -> int:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from threading import Lock
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from celeriac.clock import Clock
 from celeriac.errors import TransportDown
 from celeriac.specs.transport import Subscription
-from celeriac_plugins._shared.forks import tell_of_forks
 from celeriac_plugins._shared.pidbox import with_return
 
 from . import envelope, methods
 from .dial import dial
 from .line import PATIENCE, Line
 from .link import Channel, ChannelClosed, Delivered, Link
+from .listener import Listener
 from .place import Place
 from .wire import read_short
 
@@ -30,7 +29,7 @@ TOPIC: Final = "x-celeriac-topic"
 _KEPT: Final = 60.0
 
 
-class AmqpSubscription(Subscription):
+class AmqpSubscription(Listener, Subscription):
     """A connection of its own, with an exclusive queue. It subscribes anew after the connection was lost."""
 
     def __init__(
@@ -42,19 +41,14 @@ class AmqpSubscription(Subscription):
         topics: Sequence[str],
         bindings: Sequence[Address],
     ) -> None:
+        super().__init__()
         self._place = place
         self._line = line
         self._heartbeat = heartbeat
         self._clock = clock
         self._topics = set(topics)
         self._bindings = bindings
-        self._reading = Lock()
         self._reader = envelope.Reader()
-        self._called = False
-        self._closed = False
-        self._link: Link | None = None
-        self._channel: Channel | None = None
-        tell_of_forks(self)
         self._open()
 
     def receive(self, timeout: float | None) -> list[tuple[str, bytes]]:
@@ -127,33 +121,7 @@ class AmqpSubscription(Subscription):
 
     # ending
 
-    def wake(self) -> None:
-        self._called = True
-        link = self._link
-        if link is not None:
-            link.bell.ring()
-
     def close(self) -> None:
         if self._closed:
             return
-        self._closed = True
-        if self._link is not None:
-            self._link.bell.ring()
-        with self._reading:
-            self._drop()
-
-    def _drop(self) -> None:
-        link, self._link, self._channel = self._link, None, None
-        if link is not None:
-            link.close()
-
-    def before_fork(self) -> None:
-        """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
-
-    def after_fork(self, *, child: bool) -> None:
-        if child:
-            if self._link is not None:
-                self._link.drop()
-            self._link = self._channel = None
-            self._closed = True
-            self._reading = Lock()
+        self._end()

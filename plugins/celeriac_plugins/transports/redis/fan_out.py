@@ -12,11 +12,12 @@ from weakref import WeakSet
 
 from celeriac.clock import Clock
 from celeriac.message import Message
+from celeriac_plugins._shared.pidbox import Address, parted
 from celeriac_plugins._shared.redis_line import Line
 from celeriac_plugins._shared.redis_link import Command
 
 from . import envelope
-from .addresses import Address, parted, without_binding
+from .addresses import without_binding
 from .keys import Keys
 from .subscription import SENT, RedisSubscription
 

@@ -15,12 +15,12 @@ from celeriac.clock import Clock
 from celeriac.specs.transport import Subscription
 from celeriac_plugins._shared.doorbell import Doorbell
 from celeriac_plugins._shared.forks import tell_of_forks
+from celeriac_plugins._shared.pidbox import REPLY, with_return
 from celeriac_plugins._shared.redis_dial import dial
 from celeriac_plugins._shared.redis_line import PATIENCE, Line
 from celeriac_plugins._shared.redis_link import Link, readable
 
 from . import envelope, scripts
-from .addresses import REPLY, with_return
 from .keys import Keys
 
 SENT = "x-celeriac-sent"
