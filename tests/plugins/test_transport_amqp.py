@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -408,6 +408,29 @@ def test_heartbeats_go_on_while_nobody_receives_and_a_worker_that_stands_still_l
     assert other.receive(["q"], 1, 0) == []
     assert ids(take(other, 1)) == ["a"], "no sign of life for three heartbeats"
     other.close()
+    transport.close()
+
+
+_LISTEN_AND_DIE = """
+transport = suite.make(argv[0])
+listeners = [transport.subscribe(["celery.pidbox", "reply.celery.pidbox.1", "any"]) for _ in range(5)]
+transport.receive(["q"], 1, 0)
+print("begin", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_killed_workers_and_listeners_leave_no_queue_behind(rabbitmq_url: str, shared_rabbitmq: RabbitServer) -> None:
+    suite = TestAmqpTransport()
+    transport = suite.make(rabbitmq_url)
+    send(transport, "a")
+    transport.ack(take(transport, 1))
+    before = set(shared_rabbitmq.queues(rabbitmq_url))
+    with ExitStack() as processes:
+        started = [processes.enter_context(AnotherProcess(suite, _LISTEN_AND_DIE, rabbitmq_url)) for _ in range(4)]
+        assert [each.hear() for each in started] == ["begin"] * 4
+        until(lambda: len(shared_rabbitmq.queues(rabbitmq_url)) == len(before) + 20, "all listen")
+    until(lambda: set(shared_rabbitmq.queues(rabbitmq_url)) == before, "their queues are gone")
     transport.close()
 
 
