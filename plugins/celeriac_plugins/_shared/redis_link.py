@@ -174,7 +174,7 @@ class Link:
     def has_ended(self) -> bool:
         """Whether the server has closed an idle connection; what else it has sent meanwhile is read."""
         try:
-            if readable((self,), 0):
+            while readable((self,), 0):
                 self.listen()
         except OSError:
             return True
