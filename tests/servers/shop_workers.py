@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import kombu.pools
+import kombu.serialization
 import pytest
+from kombu.exceptions import SerializerNotInstalled
 
 from celeriac.control import Control
 from servers.redis_server import RedisServer
@@ -124,6 +127,8 @@ def open_shops(
                 celery.backend.client.connection_pool.disconnect()
             celery.pool.force_close_all()
             kombu.pools.reset()  # it would hand out closed ones to the next app with this URL
+            with suppress(SerializerNotInstalled):  # kombu would read whatever has no type as signed
+                kombu.serialization.unregister("auth")
             workers[0].send_signal(signal.SIGQUIT)  # Celery's quick way
             workers[1].send_signal(signal.SIGTERM)
             for worker in workers:

@@ -47,6 +47,8 @@ class TransportClauses:
     """The name of an option that the driver knows, if it knows any."""
     lease: ClassVar[float] = 30.0
     extra: ClassVar[Mapping[str, Any]] = {}
+    soon: ClassVar[float] = 0.3
+    """Seconds ahead of a due time that is really waited for; more for a broker that is slow to take a message."""
     narrowed: ClassVar[frozenset[str] | None] = None
     """What the driver can do with this URL and these options, when that is less than its class declares."""
 

@@ -127,7 +127,7 @@ class WaitClauses(TransportClauses):
 
     def test_a_message_that_becomes_due_ends_the_wait(self, timed: Transport) -> None:
         self.needs("delay")
-        send(timed, "a", due=time.time() + 0.3)
+        send(timed, "a", due=time.time() + self.soon)
         waiting = Background(lambda: timed.receive(["q"], 1, timeout=None))
         assert waiting.running(after=SHORT)
         assert names(waiting.result()) == ["a"]
@@ -137,7 +137,7 @@ class WaitClauses(TransportClauses):
         send(timed, "late", due=time.time() + 1000)
         waiting = Background(lambda: timed.receive(["q"], 1, timeout=None))
         assert waiting.running(after=SHORT)
-        send(timed, "early", due=time.time() + 0.2)
+        send(timed, "early", due=time.time() + self.soon)
         assert names(waiting.result()) == ["early"]
 
     def test_a_lease_that_runs_out_ends_the_wait(self, timed: Transport) -> None:
