@@ -109,6 +109,7 @@ class TestSqsOfKombu(ReceiveClauses, WaitClauses, SettleClauses, DelayClauses, D
     library a while."""
 
     driver = KombuTransport
+    soon = 2.0
     url = "kombu+sqs://"
     option = "visibility_timeout"
     narrowed = KombuTransport.capabilities - {"lease"}
