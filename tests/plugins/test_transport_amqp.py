@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import socket
 import subprocess
 import time
@@ -394,21 +396,27 @@ def test_a_server_that_is_short_of_memory_takes_nothing_and_gives_what_it_has(ow
     transport.close()
 
 
+_TAKE_WITH_A_PULSE = """
+import os
+transport = suite.make(argv[0], extra={"heartbeat": 1, "max_priority": 9})
+print(transport.receive(["q"], 1, 10)[0].count, flush=True)
+print(os.getpid(), flush=True)
+sys.stdin.readline()
+"""
+
+
 def test_heartbeats_go_on_while_nobody_receives_and_a_worker_that_stands_still_loses_its_messages(
     rabbitmq_url: str,
 ) -> None:
-    transport = make(rabbitmq_url, extra={"heartbeat": 1})
-    send(transport, "a")
-    held = take(transport, 1)
-    end = time.monotonic() + 3.5
-    while time.monotonic() < end:
-        assert transport.renew(held) == []
-        time.sleep(0.1)
-    other = make(rabbitmq_url)
-    assert other.receive(["q"], 1, 0) == []
-    assert ids(take(other, 1)) == ["a"], "no sign of life for three heartbeats"
+    suite = TestAmqpTransport()
+    other = suite.make(rabbitmq_url)
+    send(other, "a")
+    with AnotherProcess(suite, _TAKE_WITH_A_PULSE, rabbitmq_url) as process:
+        assert process.hear() == "1"
+        assert other.receive(["q"], 1, 3.5) == [], "three heartbeats, and nobody but their thread has done anything"
+        os.kill(int(process.hear()), signal.SIGSTOP)
+        assert ids(take(other, 1)) == ["a"]
     other.close()
-    transport.close()
 
 
 _LISTEN_AND_DIE = """

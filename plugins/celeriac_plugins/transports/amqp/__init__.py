@@ -94,7 +94,7 @@ class AmqpTransport(Transport):
         self._receiving.move(later, posts, late=True)
 
     def renew(self, batch: Sequence[Delivery]) -> list[Delivery]:
-        self._receiving.beat()
+        self._receiving.notice()
         held = {id(each) for each in self._receiving.held(batch)}
         return [each for each in batch if id(each) not in held]
 

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import Condition, Lock
+from threading import Condition, Event, Lock
 from typing import Any, Final, NamedTuple
 
 from celeriac_plugins._shared.doorbell import Doorbell
@@ -169,6 +169,7 @@ class Link:
         """Ends the wait of the reader, who then tells all that wait to look again."""
         self.error: OSError | None = None
         """Why the connection is gone."""
+        self.gone = Event()
         self.blocked: str | None = None
         """Why the broker takes no messages now: it is short of memory or disk."""
         self._sending = Lock()
@@ -365,6 +366,7 @@ class Link:
         """The connection is of no use any more."""
         if self.error is None:
             self.error = error
+            self.gone.set()
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
             self.bell.ring()

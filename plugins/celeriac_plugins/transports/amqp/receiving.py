@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from threading import RLock
+from threading import RLock, Thread
 from typing import Final
 
 from celeriac.errors import TransportDown
@@ -47,11 +47,13 @@ _GIVE_BACK: Final = 2.0
 
 
 class _Intake:
-    """A connection that receives, and what it has brought."""
+    """A connection that receives, and what it has brought. It beats by itself: nobody may be receiving while tasks run,
+    and what is held is held for as long as the broker hears of us."""
 
     def __init__(self, link: Link, deadline: float) -> None:
         self.link = link
         self.channel: Channel = link.open_channel(deadline)
+        Thread(target=self._beat, name="celeriac-amqp-heartbeat", daemon=True).start()
         self.prefetch = 0
         self.consumed: dict[str, tuple[str, str]] = {}
         """The consumers of each queue: its own, and its lane's."""
@@ -62,6 +64,10 @@ class _Intake:
         """Those that somebody had and did not settle."""
         self.early: list[tuple[Delivery, History]] = []
         """Those that came out of the ladder before they are due."""
+
+    def _beat(self) -> None:
+        while not self.link.gone.wait(self.link.heartbeat / 3):
+            self.link.beat()
 
     @property
     def is_gone(self) -> bool:
@@ -428,12 +434,11 @@ class Receiving:
                     self.holdings.let_go(delivery)
         return held
 
-    def beat(self) -> None:
-        """Show the broker that we are alive, though nobody may be receiving."""
+    def notice(self) -> None:
+        """Take in what the broker has said, though nobody may be receiving: perhaps that the connection is gone."""
         intake = self._intake
         if intake is not None:
             intake.link.pump()
-            intake.link.beat()
 
     # what waits here
 
