@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check examples package bench chaos format docs clean
+.PHONY: demo test check examples package bench gate chaos format docs clean
 
 demo: .venv/.installed
 	$(BIN)/celeriac demo
@@ -26,6 +26,9 @@ package: .venv/.checking
 
 bench: .venv/.benchmarking
 	$(BIN)/python bench/run.py
+
+gate: .venv/.testing
+	$(BIN)/python bench/gate.py
 
 chaos: .venv/.testing
 	PYTHONPATH=tests $(BIN)/python -m chaos.run --write-docs $(CHAOS)
@@ -61,4 +64,5 @@ clean:
 
 .venv/.benchmarking: .venv/.testing
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	$(BIN)/python bench/environments.py
 	@touch $@

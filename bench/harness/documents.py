@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+CHARTS = PAGE.with_suffix("")
+"""The folder of the charts."""
 _BEGIN = "<!-- results: written by bench/run.py --write-docs, not by hand -->"
 _END = "<!-- end of results -->"
 
 
-def rewrite(text: str, page: Path = PAGE) -> None:
-    """Put `text` between the page's two markers.
+def rewrite(text: str, charts: Mapping[str, Path], page: Path = PAGE) -> None:
+    """Put the charts, by their titles, and `text` between the page's two markers.
 
     Raises:
         ValueError: the page does not have both, in this order.
@@ -20,4 +23,5 @@ def rewrite(text: str, page: Path = PAGE) -> None:
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise ValueError(f"{page.name} has no place for results; it needs the lines {_BEGIN!r} and {_END!r}")
-    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+    images = "\n\n".join(f"![{title}]({path.relative_to(page.parent)})" for title, path in charts.items())
+    page.write_text(f"{before}{begin}\n\n{images}\n\n{text}\n\n{end}{after}", encoding="utf-8")

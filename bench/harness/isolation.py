@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,34 +13,48 @@ from pathlib import Path
 
 import psutil
 
+from environments import python_of
 from harness.client import ANSWER
 from harness.measurement import Answer, Question
+from harness.servers import Servers
+from systems.setup import Setup
+from systems.system import Entry
 
 _BENCH = Path(__file__).resolve().parent.parent
 _TAIL = 1500
 
 
-def ask(question: Question, limit: float, parent: Path | None) -> Answer:
-    """The answer of a fresh process, which gets `limit` seconds for everything."""
-    with tempfile.TemporaryDirectory(prefix="celeriac-bench-", dir=parent, ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        status = _run(json.dumps(asdict(question)), folder, limit)
-        if status is not None and (folder / ANSWER).exists():
-            answer = Answer(**json.loads((folder / ANSWER).read_text()))
-        else:
+class Isolation:
+    """`parent` is where the folders go; the temporary folder if None."""
+
+    def __init__(self, servers: Servers, parent: Path | None) -> None:
+        self._servers = servers
+        self._parent = parent
+
+    def ask(self, entry: Entry, question: Question, limit: float) -> Answer:
+        """The answer of a fresh process, which gets `limit` seconds for everything."""
+        interpreter = python_of(entry.environment)
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=self._parent, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            place = self._servers.fresh(entry.broker)
+            setup = Setup(
+                folder, entry.broker, question.results, entry.options, place.redis, place.rabbitmq, place.server
+            )
+            status = _run(interpreter, question, setup, limit)
+            if status is not None and (folder / ANSWER).exists():
+                return Answer(**json.loads((folder / ANSWER).read_text()))
             end = "was killed" if status is None else f"ended with status {status}"
-            answer = Answer(problems=[f"the client {end} (limit {limit:.0f} s)\n{_tail(folder / 'client.log')}"])
-    return answer
+            return Answer(problems=[f"the client {end} (limit {limit:.0f} s)\n{_tail(folder / 'client.log')}"])
 
 
-def _run(question: str, folder: Path, limit: float) -> int | None:
+def _run(interpreter: Path, question: Question, setup: Setup, limit: float) -> int | None:
     """The client's exit status; None when it took too long."""
-    environment = {**os.environ, "PYTHONPATH": str(_BENCH), "PYTHONDONTWRITEBYTECODE": "", "PYTHONWARNINGS": "ignore"}
-    with (folder / "client.log").open("wb") as log:
+    quiet = {"PYTHONPATH": str(_BENCH), "PYTHONDONTWRITEBYTECODE": "", "PYTHONWARNINGS": "ignore"}
+    with (setup.folder / "client.log").open("wb") as log:
         client = subprocess.Popen(
-            [sys.executable, "-m", "harness.client", question],
-            cwd=folder,
-            env=environment,
+            [str(interpreter), "-m", "harness.client", json.dumps(asdict(question))],
+            cwd=setup.folder,
+            env={**os.environ, **quiet, **setup.environment()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

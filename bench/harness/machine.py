@@ -8,18 +8,35 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-_PACKAGES = ("celeriac", "huey", "celery", "kombu", "SQLAlchemy", "msgspec")
+from environments import PEERS, python_of
+
+_PACKAGES = (
+    "celeriac",
+    "celery",
+    "kombu",
+    "dramatiq",
+    "pika",
+    "huey",
+    "rq",
+    "redis",
+    "hiredis",
+    "SQLAlchemy",
+    "msgspec",
+)
+_ELSEWHERE = {"arq": ("arq", "redis"), "saq": ("saq", "redis"), "taskiq": ("taskiq", "taskiq-redis", "taskiq-aio-pika")}
+"""Of each environment of its own."""
 
 
-def describe(arguments: list[str]) -> dict[str, Any]:
+def describe(arguments: list[str], servers: dict[str, str]) -> dict[str, Any]:
+    """`servers`: name and version of those that took part."""
     return {
-        "command": " ".join(["python bench/run.py", *arguments]),
+        "command": " ".join(["python bench/run.py", *map(_without_folder, arguments)]),
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "commit": _commit(),
         "python": f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}",
@@ -29,9 +46,32 @@ def describe(arguments: list[str]) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "load_before": os.getloadavg()[0],
-        "sqlite": sqlite3.sqlite_version,
-        "packages": {name: version(name) for name in _PACKAGES},
+        "servers": {**servers, "SQLite": sqlite3.sqlite_version},
+        "packages": {name: number for name in _PACKAGES if (number := _version(name))},
+        "elsewhere": {name: _versions_in(name) for name in PEERS},
     }
+
+
+def _without_folder(argument: str) -> str:
+    """Where files lie on this machine is no part of a report."""
+    return Path(argument).name if argument.startswith("/") else argument
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _versions_in(environment: str) -> dict[str, str]:
+    python = python_of(environment)
+    if not python.exists():
+        return {}
+    ask = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    names = _ELSEWHERE[environment]
+    found = subprocess.run([python, "-c", ask, *names], capture_output=True, text=True, check=True)
+    return dict(zip(names, found.stdout.split(), strict=True))
 
 
 def _commit() -> str | None:

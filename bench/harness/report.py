@@ -3,74 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
+from harness.columns import COLUMNS, NOTES, WAYS, Column
 from harness.commands import BASE, HELP, HELP_BOUND
 from harness.plan import ROWS
-from harness.summary import Run, Spread, ratio, runs_of, spread
+from harness.summary import Run, Spread, compared_with, ratio, runs_of, spread
 from systems.system import Entry
 
 Line = list[str]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A value of a row; with `ratio` its comparison comes first, with `range` its least and most."""
-
-    name: str
-    title: str
-    digits: int = 0
-    ratio: bool = False
-    range: bool = False
-
-
-COLUMNS: Mapping[str, tuple[Column, ...]] = {
-    "W1": (
-        Column("rate", "tasks/s", ratio=True, range=True),
-        Column("cpu_us", "CPU µs/task", 1),
-        Column("done", "done"),
-        Column("settled_ms", "settled after ms"),
-        Column("rss", "RSS MiB"),
-        Column("pss", "PSS MiB"),
-    ),
-    "W3": (
-        Column("p50", "p50 ms", 3, ratio=True, range=True),
-        Column("p99", "p99 ms", 2),
-        Column("max", "max ms", 2),
-        Column("trips", "trips"),
-    ),
-    "W5": (
-        Column("first_ms", "exec to first task ms", ratio=True, range=True),
-        Column("rss", "RSS MiB"),
-        Column("pss", "PSS MiB"),
-        Column("idle_cpu", "idle CPU %", 1),
-    ),
-    "W6": (
-        Column("p50", "late p50 ms", 2, ratio=True, range=True),
-        Column("p99", "p99 ms", 2),
-        Column("max", "max ms", 2),
-        Column("early", "early"),
-        Column("done", "done"),
-    ),
-    "W8": (
-        Column("rate", "tasks/s", range=True),
-        Column("of_ideal", "of the ideal", 2),
-        Column("done", "done"),
-    ),
-}
-WAYS = ("one by one", "batch", "group")
-"""W2's columns are ways to enqueue: each is a line there, compared with ours of the same kind."""
-
-
 def tables(runs: Sequence[Run], entries: Sequence[Entry], commands: Mapping[str, Sequence[float]]) -> str:
     parts = []
-    for row in ROWS:
+    for key, row in ROWS.items():
         for results in row.results:
-            lines = _ways(runs, entries) if row.key == "W2" else _lines(runs, entries, row.key, results)
+            lines = _ways(runs, entries) if key == "W2" else _lines(runs, entries, key, results)
             if len(lines) > 1:
                 said = f", results {'on' if results else 'off'}" if len(row.results) > 1 else ""
-                parts.append(f"### {row.key} {row.title}{said}\n\n{_table(lines)}")
+                note = f"{NOTES[key]}\n\n" if key in NOTES else ""
+                parts.append(f"### {key} {row.title}{said}\n\n{note}{_table(lines)}")
     if commands:
         parts.append(f"### W5 Commands, from exec to exit\n\n{_table(_commands(commands))}\n\n{_help(commands)}")
     problems = _problems(runs)
@@ -81,13 +34,15 @@ def tables(runs: Sequence[Run], entries: Sequence[Entry], commands: Mapping[str,
 
 def about(machine: Mapping[str, Any], runs: Sequence[Run]) -> str:
     """On what, and how quiet it was."""
-    loops = sorted(value for run in runs for value in run.calibration)
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    loops = sorted(value for run in runs if run.calibration for value in run.calibration)
     lines = [
         f"`{machine['command']}`, {machine['date']}, commit {machine['commit'] or 'unknown'}.",
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; {machine['system']}.",
-        f"{machine['python']} ({machine['optimised']}); SQLite {machine['sqlite']}; {packages}.",
+        f"{machine['python']} ({machine['optimised']}); {_versions({**machine['servers'], **machine['packages']})}.",
     ]
+    elsewhere = [f"{name}: {_versions(found)}" for name, found in machine["elsewhere"].items() if found]
+    if elsewhere:
+        lines.append(f"In environments of their own: {'; '.join(elsewhere)}.")
     if loops:
         busy = sum(value > 1.3 * loops[0] for value in loops)
         lines.append(
@@ -97,42 +52,57 @@ def about(machine: Mapping[str, Any], runs: Sequence[Run]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def _versions(found: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in found.items())
+
+
 def _lines(runs: Sequence[Run], entries: Sequence[Entry], row: str, results: bool) -> list[Line]:
     columns = COLUMNS[row]
-    lines = [["system", "broker", *(title for column in columns for title in _titles(column))]]
+    promised = ["promise"] if row == "W1" else []
+    lines = [["broker", "system", *(title for column in columns for title in _titles(column)), *promised]]
     for entry in entries:
         found = runs_of(runs, row, entry.name, results)
-        if found:
-            base = runs_of(runs, row, entry.base, results)
-            cells = [cell for column in columns for cell in _cells(column, found, base)]
-            lines.append([entry.name, entry.broker, *cells])
+        if any(run.values for run in found):
+            base, floor = (runs_of(runs, row, name, results) for name in compared_with(entry, row))
+            cells = [cell for column in columns for cell in _cells(column, found, base, floor)]
+            lines.append([entry.broker, entry.system, *cells, *([entry.promise] if promised else [])])
     return lines
 
 
 def _ways(runs: Sequence[Run], entries: Sequence[Entry]) -> list[Line]:
-    lines = [["way", "system", "broker", "ratio", "tasks/s", "(min-max)"]]
+    column = Column("", "tasks/s", ratio=True, floor=True, range=True)
+    lines = [["way", "broker", "system", *_titles(column)]]
     for way in WAYS:
-        column = Column(way, way, ratio=True, range=True)
         for entry in entries:
             found = runs_of(runs, "W2", entry.name, False)
             if spread(found, way):
-                cells = _cells(column, found, runs_of(runs, "W2", entry.base, False))
-                lines.append([way, entry.name, entry.broker, *cells])
+                base, floor = (runs_of(runs, "W2", name, False) for name in compared_with(entry, "W2"))
+                cells = _cells(replace(column, name=way), found, base, floor)
+                lines.append([way, entry.broker, entry.system, *cells])
     return lines
 
 
 def _titles(column: Column) -> Line:
-    return [*(["ratio"] if column.ratio else []), column.title, *(["(min-max)"] if column.range else [])]
+    return [
+        *(["ratio"] if column.ratio else []),
+        *(["to floor"] if column.floor else []),
+        column.title,
+        *(["(min-max)"] if column.range else []),
+    ]
 
 
-def _cells(column: Column, found: Sequence[Run], base: Sequence[Run]) -> Line:
-    compared, value = ratio(found, base, column.name), spread(found, column.name)
+def _cells(column: Column, found: Sequence[Run], base: Sequence[Run], floor: Sequence[Run]) -> Line:
+    value = spread(found, column.name)
 
     def show(number: float) -> str:
         return f"{number:,.{column.digits}f}"
 
+    def compared(other: Sequence[Run], mark: str) -> str:
+        return _maybe(ratio(found, other, column.name), lambda it: f"{mark}{_short(it.middle)}{mark}")
+
     return [
-        *([_maybe(compared, lambda it: f"**{_short(it.middle)}**")] if column.ratio else []),
+        *([compared(base, "**")] if column.ratio else []),
+        *([compared(floor, "")] if column.floor else []),
         _maybe(value, lambda it: show(it.middle)),
         *([_maybe(value, lambda it: f"{show(it.least)}-{show(it.most)}")] if column.range else []),
     ]
@@ -171,7 +141,8 @@ def _problems(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         for problem in run.problems:
             stored = f" results {'on' if run.results else 'off'}" if run.row == "W1" else ""
-            text = f"{run.row}{stored} {run.entry}: {problem.partition(chr(10))[0]}"
+            where = f"{run.entry} is left out" if run.row == "-" else f"{run.row}{stored} {run.entry}"
+            text = f"{where}: {problem.partition(chr(10))[0]}"
             found[text] = found.get(text, 0) + 1
     return [f"{text} ({number} times)" if number > 1 else text for text, number in found.items()]
 

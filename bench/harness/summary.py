@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from harness.plan import ROWS
+from systems.system import Entry
+
 
 @dataclass(frozen=True)
 class Run:
     """One measurement."""
 
     row: str
+    """``-`` for a system that is left out."""
     entry: str
     results: bool
     round: int
     values: Mapping[str, Any]
     problems: Sequence[str]
-    calibration: tuple[float, float]
-    """Milliseconds of the fixed loop before and after."""
+    calibration: tuple[float, float] | None
+    """Milliseconds of the fixed loop before and after; None when nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Spread:
 
 def runs_of(runs: Sequence[Run], row: str, entry: str, results: bool) -> list[Run]:
     return [run for run in runs if (run.row, run.entry, run.results) == (row, entry, results)]
+
+
+def compared_with(entry: Entry, row: str) -> tuple[str, str]:
+    """The names of ours, and of the bare loop, on the same broker."""
+    return f"{ROWS[row].base}@{entry.home}", f"floor@{entry.broker}"
 
 
 def spread(runs: Sequence[Run], name: str) -> Spread | None:

@@ -19,6 +19,27 @@ _TAIL = 1500
 """Characters of a worker's log that are shown when something is wrong."""
 
 
+def family(number: int) -> list[psutil.Process]:
+    """A process and everything that it has started."""
+    try:
+        first = psutil.Process(number)
+        return [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def cpu_of(number: int) -> float:
+    """Seconds of processor time so far of that process and everything that it has started."""
+    total = 0.0
+    for process in family(number):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
 class Worker(ABC):
     """Runs from when it is made until `stop`."""
 
@@ -44,38 +65,31 @@ class Worker(ABC):
 
 
 class ProcessWorker(Worker):
-    """The worker's own command line. What it prints goes into the file `log`."""
+    """The worker's own command line, in the client's environment with these variables. What it prints goes into the
+    file `log`."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, **variables: str) -> None:
         self._log = log
         self._output: IO[bytes] = log.open("ab")
         self.began = time.perf_counter()
         self._process = subprocess.Popen(
             command,
-            env={**os.environ, **environment},
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
         )
-        self._seen = psutil.Process(self._process.pid)
 
     def problem(self) -> str | None:
         status = self._process.poll()
         return None if status is None else f"the worker ended with status {status}\n{self._tail()}"
 
     def cpu(self) -> float:
-        total = 0.0
-        for process in self._family():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
-        return total
+        return cpu_of(self._process.pid)
 
     def memory(self) -> Mapping[str, float]:
         rss = pss = 0
-        for process in self._family():
+        for process in family(self._process.pid):
             try:
                 found = process.memory_full_info()
             except psutil.NoSuchProcess:
@@ -95,22 +109,16 @@ class ProcessWorker(Worker):
         return problem
 
     def _wait(self) -> str | None:
-        family = self._family()
+        all_of_it = family(self._process.pid)
         try:
             self._process.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
-            for process in family:
+            for process in all_of_it:
                 if process.is_running():
                     process.kill()
             self._process.wait()
             return f"the worker had not stopped after {STOP_WITHIN:.0f} s\n{self._tail()}"
         return None
-
-    def _family(self) -> list[psutil.Process]:
-        try:
-            return [self._seen, *self._seen.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
 
     def _tail(self) -> str:
         return self._log.read_text(errors="replace")[-_TAIL:].strip() or "(it printed nothing)"

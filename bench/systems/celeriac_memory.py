@@ -9,5 +9,6 @@ from systems.celeriac_system import CeleriacSystem
 
 class CeleriacMemory(CeleriacSystem):
     def start_worker(self) -> Worker:
-        worker = CeleriacsWorker(self.app, pool=self.options["pool"], concurrency=self.options["concurrency"])
+        options = self.setup.options
+        worker = CeleriacsWorker(self.app, pool=options["pool"], concurrency=options["concurrency"])
         return ThreadWorker(lambda: worker.run(signals=False), worker.stop)

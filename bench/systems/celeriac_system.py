@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from celeriac import group
+from celeriac import chain, chord, group
 from systems import celeriac_app
 from systems.setup import Setup
-from systems.system import System
+from systems.system import Arguments, Flow, System
 
 _FETCH = 500
 
@@ -17,16 +17,30 @@ _FETCH = 500
 class CeleriacSystem(System):
     """Options: `pool`, `concurrency`. The asyncio pool runs coroutines, the others functions."""
 
-    def __init__(self, setup: Setup, **options: Any) -> None:
-        super().__init__(setup, **options)
+    batch = "app.send_batch"
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup)
         self.app = celeriac_app.app
-        in_loop = options["pool"] == "asyncio"
-        self._count = celeriac_app.count_in_loop if in_loop else celeriac_app.count
-        self._echo = celeriac_app.echo_in_loop if in_loop else celeriac_app.echo
+        self._tasks = celeriac_app.coroutines if setup.options["pool"] == "asyncio" else celeriac_app.functions
+        self.sees_held = self.app.transport.supports("census")
         self._ids: list[str] = []
 
-    def fill(self, number: int) -> None:
-        self._ids = [result.id for result in self.app.send_batch(self._count.s() for _ in range(number))]
+    def call(self, body: str, **arguments: Any) -> Any:
+        return self._tasks[body].delay(**arguments)
+
+    def call_many(self, body: str, calls: Sequence[Arguments]) -> None:
+        task = self._tasks[body]
+        self._ids = [result.id for result in self.app.send_batch(task.s(**arguments) for arguments in calls)]
+
+    def call_when_due(self, moments: Sequence[float]) -> None:
+        signature = self._tasks["late"].signature_of
+        self.app.send_batch(
+            signature((number, due), eta=datetime.fromtimestamp(due, UTC)) for number, due in enumerate(moments)
+        )
+
+    def result(self, call: Any, timeout: float) -> Any:
+        return call.get(timeout=timeout)
 
     def waiting(self) -> int:
         counts = self.app.transport.counts(self.app.default_queue)
@@ -38,31 +52,24 @@ class CeleriacSystem(System):
         return sum(len(self.app.backend.fetch(part)) for part in parts)
 
     def ways(self) -> Mapping[str, Callable[[int], None]]:
-        count = self._count
-
-        def one_by_one(number: int) -> None:
-            for _ in range(number):
-                count.delay()
-
-        def batch(number: int) -> None:
-            self.app.send_batch(count.s() for _ in range(number))
-
         def as_group(number: int) -> None:
-            group(count.s() for _ in range(number)).delay()
+            group(self._tasks["count"].s() for _ in range(number)).delay()
 
-        return {"one by one": one_by_one, "batch": batch, "group": as_group}
+        return {**super().ways(), "group": as_group}
 
-    def trip(self, timeout: float) -> None:
-        self._echo.delay(1).get(timeout=timeout)
+    def flows(self) -> Mapping[str, Flow]:
+        echo, add, step = self._tasks["echo"], self._tasks["add"], self._tasks["step"]
 
-    def send_due(self, moments: Sequence[float]) -> None:
-        late = celeriac_app.late
-        self.app.send_batch(
-            late.signature_of((number, due), eta=datetime.fromtimestamp(due, UTC)) for number, due in enumerate(moments)
-        )
+        def run_group(number: int, timeout: float) -> None:
+            assert group(echo.s(1) for _ in range(number)).delay().get(timeout=timeout) == [1] * number
 
-    def send_naps(self, number: int, seconds: float) -> None:
-        self.app.send_batch(celeriac_app.nap.s(seconds) for _ in range(number))
+        def run_chord(number: int, timeout: float) -> None:
+            assert chord([echo.s(1) for _ in range(number)], add.s()).delay().get(timeout=timeout) == number
+
+        def run_chain(number: int, timeout: float) -> None:
+            assert chain(step.s(0), *(step.s() for _ in range(number - 1))).delay().get(timeout=timeout) == number
+
+        return {"group": run_group, "chord": run_chord, "chain": run_chain}
 
     def close(self) -> None:
         self.app.close()

@@ -1,4 +1,4 @@
-"""Our worker on SQLite, started by its command line."""
+"""Our worker, started by its command line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from systems.celeriac_system import CeleriacSystem
 
 class CeleriacWorker(CeleriacSystem):
     def start_worker(self) -> Worker:
-        pool, concurrency = self.options["pool"], str(self.options["concurrency"])
+        pool, concurrency = self.setup.options["pool"], str(self.setup.options["concurrency"])
         command = [sys.executable, "-m", "celeriac", "-A", "systems.celeriac_app", "worker"]
-        return ProcessWorker(
-            [*command, "-P", pool, "-c", concurrency, "-l", "warning"],
-            self.setup.environment(),
-            self.setup.folder / "worker.log",
-        )
+        return ProcessWorker([*command, "-P", pool, "-c", concurrency, "-l", "warning"], self.setup.log)

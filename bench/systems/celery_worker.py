@@ -1,4 +1,4 @@
-"""Celery's solo worker, started by its command line."""
+"""Celery's worker, started by its command line. Options: `pool`, `concurrency`, and those of `celery_app`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import sys
 from harness.workers import ProcessWorker, Worker
 from systems.celery_system import CelerySystem
 
+_QUIET = ("-l", "warning", "--without-gossip", "--without-mingle")
+
 
 class CeleryWorker(CelerySystem):
     def start_worker(self) -> Worker:
-        command = [sys.executable, "-m", "celery", "-A", "systems.celery_app", "worker", "-P", "solo", "-c", "1"]
-        return ProcessWorker(
-            [*command, "-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"],
-            self.setup.environment(),
-            self.setup.folder / "worker.log",
-        )
+        pool, concurrency = self.setup.options["pool"], str(self.setup.options["concurrency"])
+        command = [sys.executable, "-m", "celery", "-A", "systems.celery_app", "worker"]
+        # On RabbitMQ an idle worker sees SIGTERM when something wakes it: its own heartbeat, each two seconds.
+        silent = [] if self.setup.broker == "rabbitmq" else ["--without-heartbeat"]
+        return ProcessWorker([*command, "-P", pool, "-c", concurrency, *_QUIET, *silent], self.setup.log)

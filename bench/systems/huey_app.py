@@ -1,29 +1,16 @@
-"""Huey on SQLite, as its documentation shows it: without fsync, which is its faster way."""
+"""Huey, as its documentation shows it: on SQLite without fsync, which is its faster way; on Redis with the
+notification that its results need to come at once."""
 
 from __future__ import annotations
 
-import time
+from huey import RedisHuey, SqliteHuey
 
-from huey import SqliteHuey
+from systems import bodies
 
-from systems.setup import Setup
-
-setup = Setup.from_environment()
-huey = SqliteHuey("bench", filename=str(setup.folder / "huey.db"), fsync=False, results=setup.results)
-
-
-@huey.task()
-def count() -> int:
-    setup.tally.hit()
-    return 1
-
-
-@huey.task()
-def echo(value: int) -> int:
-    return value
-
-
-@huey.task()
-def late(number: int, due: float) -> None:
-    setup.late[number] = time.time() - due
-    setup.tally.hit()
+setup = bodies.setup
+huey = (
+    RedisHuey("bench", url=setup.redis, results=setup.results, notify_result=setup.results)
+    if setup.broker == "redis"
+    else SqliteHuey("bench", filename=str(setup.folder / "huey.db"), fsync=False, results=setup.results)
+)
+tasks = {name: huey.task()(body) for name, body in bodies.FUNCTIONS.items()}

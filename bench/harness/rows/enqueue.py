@@ -8,7 +8,7 @@ from collections.abc import Callable
 from harness.measurement import Answer, Question
 from systems.system import System
 
-_SECONDS = 3.0
+_SECONDS = 0.7
 _PARTS = 10
 _WARM = 10
 

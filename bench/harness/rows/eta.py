@@ -23,7 +23,7 @@ def measure(system: System, question: Question) -> Answer:
     try:
         counted(tally, 1, question.seconds, worker)
         first = time.time() + _AHEAD
-        system.send_due([first + number / _A_SECOND for number in range(question.number)])
+        system.call_when_due([first + number / _A_SECOND for number in range(question.number)])
         if time.time() > first:
             answer.problems.append(f"sending took {time.time() - first + _AHEAD:.1f} s: some were due before")
         counted(tally, 1 + question.number, _AHEAD + question.number / _A_SECOND + question.seconds, worker, 0.02)

@@ -10,19 +10,21 @@ from harness.rows.waiting import quantiles
 from harness.tally import Tally
 from systems.system import System
 
-_SECONDS = 5.0
-_WARM_TRIPS, _WARM_SECONDS = 20, 2.0
+_SECONDS = 1.5
+_LONGEST = 10.0
+"""Seconds until a trip is given up."""
+_WARM_TRIPS, _WARM_SECONDS = 20, 0.5
 
 
 def measure(system: System, question: Question) -> Answer:
     Tally.create(system.setup.tally_path)
-    answer, times = Answer(), list[float]()
+    answer, times, patience = Answer(), list[float](), min(question.seconds, _LONGEST)
     worker = system.start_worker()
     try:
-        _warm_up(system, question.seconds)
+        _warm_up(system, patience)
         end = time.perf_counter() + _SECONDS
         while len(times) < question.number and (begin := time.perf_counter()) < end:
-            system.trip(question.seconds)
+            system.trip(patience)
             times.append(time.perf_counter() - begin)
     except Exception as error:
         state = worker.problem() or "the worker is up"

@@ -9,8 +9,8 @@ from harness.rows.waiting import Late, counted
 from harness.tally import Tally
 from systems.system import System
 
-_IDLE = 2.0
-"""Seconds of idling that are looked at, after one to come to rest."""
+_REST, _IDLE = 2.0, 2.0
+"""Seconds to come to rest, and seconds of idling that are looked at."""
 
 
 def measure(system: System, question: Question) -> Answer:
@@ -20,7 +20,7 @@ def measure(system: System, question: Question) -> Answer:
     try:
         span = counted(tally, 1, question.seconds, worker, pause=0.005)
         answer.values["first_ms"] = (span.first - worker.began) * 1000
-        time.sleep(1)
+        time.sleep(_REST)
         cpu, begin = worker.cpu(), time.perf_counter()
         time.sleep(_IDLE)
         answer.values["idle_cpu"] = (worker.cpu() - cpu) / (time.perf_counter() - begin) * 100
