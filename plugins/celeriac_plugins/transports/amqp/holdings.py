@@ -142,3 +142,9 @@ class Holdings:
         if done:
             self._note_under_way(keys)
         return b"".join(frames)
+
+
+def token_of(delivery: Delivery) -> Token:
+    token = delivery.token
+    assert isinstance(token, Token)
+    return token

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from threading import RLock, Thread
+from threading import RLock
 from typing import Final
 
 from celeriac.errors import TransportDown
@@ -24,9 +24,10 @@ from celeriac_plugins._shared.forks import tell_of_forks
 from . import envelope, ladder, methods
 from .dial import dial
 from .envelope import History
-from .holdings import Holdings, Token
+from .holdings import Holdings, token_of
+from .intake import Intake
 from .line import PATIENCE, Line, Post, Session
-from .link import GET_OK, Channel, ChannelClosed, Link
+from .link import GET_OK, ChannelClosed
 from .names import lane_name, queue_name
 from .place import Place
 
@@ -46,49 +47,6 @@ _GIVE_BACK: Final = 2.0
 """Seconds that closing may take for giving back what was pushed in advance."""
 
 
-class _Intake:
-    """A connection that receives, and what it has brought. It beats by itself: nobody may be receiving while tasks run,
-    and what is held is held for as long as the broker hears of us."""
-
-    def __init__(self, link: Link, deadline: float) -> None:
-        self.link = link
-        self.channel: Channel = link.open_channel(deadline)
-        Thread(target=self._beat, name="celeriac-amqp-heartbeat", daemon=True).start()
-        self.prefetch = 0
-        self.consumed: dict[str, tuple[str, str]] = {}
-        """The consumers of each queue: its own, and its lane's."""
-        self.sources: dict[bytes, tuple[str, bool]] = {}
-        """Which queue each consumer that ever was is of, and whether of its lane."""
-        self.ready: dict[tuple[str, bool], deque[Delivery]] = {}
-        self.again: list[Delivery] = []
-        """Those that somebody had and did not settle."""
-        self.early: list[tuple[Delivery, History]] = []
-        """Those that came out of the ladder before they are due."""
-
-    def _beat(self) -> None:
-        while not self.link.gone.wait(self.link.heartbeat / 3):
-            self.link.beat()
-
-    @property
-    def is_gone(self) -> bool:
-        return self.link.error is not None or self.channel.closed is not None
-
-    def number_of(self, queues: Iterable[str]) -> int:
-        """How many messages of these queues are here."""
-        return sum(len(self.ready.get((queue, is_lane), ())) for queue in queues for is_lane in (True, False))
-
-    def pop(self, queue: str, limit: int) -> list[Delivery]:
-        """Up to so many: what came back comes first among those of its priority."""
-        lane, own = (self.ready.get((queue, is_lane)) or deque() for is_lane in (True, False))
-        found: list[Delivery] = []
-        while len(found) < limit and (lane or own):
-            is_own = own and (not lane or own[0].message.priority > lane[0].message.priority)
-            delivery = (own if is_own else lane).popleft()
-            _token(delivery).handed_out = True
-            found.append(delivery)
-        return found
-
-
 class Receiving:
     """The receives of one transport."""
 
@@ -103,7 +61,7 @@ class Receiving:
     def _start_afresh(self) -> None:
         self._lock = RLock()
         self._reader = envelope.Reader()
-        self._intake: _Intake | None = None
+        self._intake: Intake | None = None
         self.holdings = Holdings()
         self._consumers = count(1)
         self._turns = count()
@@ -150,7 +108,7 @@ class Receiving:
             if not self._wait(intake, queues, deadline):
                 return self._take(intake, queues, limit)
 
-    def _wait(self, intake: _Intake, queues: tuple[str, ...], deadline: float | None) -> bool:
+    def _wait(self, intake: Intake, queues: tuple[str, ...], deadline: float | None) -> bool:
         """Until there is something to do; False when the deadline comes first. After a time without a word the broker
         is asked whether it is there: a connection that is dead delivers nothing, and says nothing either."""
         link = intake.link
@@ -166,7 +124,7 @@ class Receiving:
             if time.monotonic() - link.heard >= _SILENCE:
                 self._ask_for_a_sign(intake)
 
-    def _ask_for_a_sign(self, intake: _Intake) -> None:
+    def _ask_for_a_sign(self, intake: Intake) -> None:
         """Raises OSError: there is none."""
         try:
             self._ask_nothing(intake, _PROOF)
@@ -175,12 +133,12 @@ class Receiving:
             intake.link.fail(error)
             raise error from None
 
-    def _ask_nothing(self, intake: _Intake, patience: float) -> None:
+    def _ask_nothing(self, intake: Intake, patience: float) -> None:
         """A question whose answer comes behind all that was sent before."""
         frame = methods.exchange_declare(intake.channel.number, "amq.direct", "", passive=True)
         intake.channel.ask([frame], time.monotonic() + patience)
 
-    def _take_in_order(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+    def _take_in_order(self, intake: Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         """What is here, and room for more is made. What came back through a lane waits for what the queue itself
         may have of higher priority."""
         if intake.number_of(queues) < limit:
@@ -189,7 +147,7 @@ class Receiving:
             self.barrier()
         return self._take(intake, queues, limit)
 
-    def _is_over(self, intake: _Intake, queues: tuple[str, ...]) -> bool:
+    def _is_over(self, intake: Intake, queues: tuple[str, ...]) -> bool:
         channel = intake.channel
         return bool(
             channel.delivered
@@ -208,7 +166,7 @@ class Receiving:
         if not self._line.knows(queues):
             self._line.use(work)
 
-    def _connected(self) -> _Intake:
+    def _connected(self) -> Intake:
         with self._lock:
             if self._closed:
                 raise TransportDown(f"{self._place.shown} was closed by this process; make a new object")
@@ -228,7 +186,7 @@ class Receiving:
                 deadline = time.monotonic() + PATIENCE
                 link = dial(self._place, self.heartbeat, deadline)
                 try:
-                    intake = self._intake = _Intake(link, deadline)
+                    intake = self._intake = Intake(link, deadline)
                 except BaseException:
                     link.close(0)
                     raise
@@ -236,7 +194,7 @@ class Receiving:
 
     # asking the broker
 
-    def _consume(self, intake: _Intake, queues: tuple[str, ...]) -> None:
+    def _consume(self, intake: Intake, queues: tuple[str, ...]) -> None:
         """Have the broker push from these queues, as far ahead as fits the pace of who asks."""
         with self._lock:
             number = intake.channel.number
@@ -253,7 +211,7 @@ class Receiving:
             if frames:
                 intake.channel.ask(frames, time.monotonic() + PATIENCE)
 
-    def _adapt(self, intake: _Intake) -> list[bytes]:
+    def _adapt(self, intake: Intake) -> list[bytes]:
         """Consumers hold as many messages as they could when they were made: where that is too few or far too many,
         end them, and set how many the next ones hold."""
         wanted = len(self.holdings.held) + self._wanted
@@ -266,13 +224,13 @@ class Receiving:
         intake.prefetch = wanted
         return [self._cancel(intake) + methods.basic_qos(intake.channel.number, wanted)]
 
-    def _cancel(self, intake: _Intake) -> bytes:
+    def _cancel(self, intake: Intake) -> bytes:
         number = intake.channel.number
         frames = [methods.basic_cancel(number, each) for pair in intake.consumed.values() for each in pair]
         intake.consumed.clear()
         return b"".join(frames)
 
-    def _get(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+    def _get(self, intake: Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         """What there is now: the one question that the broker answers at once."""
         left = limit
         for queue in self._in_turn(queues):
@@ -280,7 +238,7 @@ class Receiving:
                 left -= self._get_from(intake, (queue, is_lane), left)
         return self._take(intake, queues, limit)
 
-    def _get_from(self, intake: _Intake, source: tuple[str, bool], limit: int) -> int:
+    def _get_from(self, intake: Intake, source: tuple[str, bool], limit: int) -> int:
         """Ask for up to `limit` messages; how many came."""
         queue, is_lane = source
         channel, deadline = intake.channel, time.monotonic() + PATIENCE
@@ -307,7 +265,7 @@ class Receiving:
 
     # sorting what came
 
-    def _take(self, intake: _Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+    def _take(self, intake: Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         """Up to `limit` of what is here, of each queue in turn."""
         self._sort_pushed(intake)
         found: list[Delivery] = []
@@ -326,7 +284,7 @@ class Receiving:
         start = next(self._turns) % len(queues)
         return queues[start:] + queues[:start]
 
-    def _sort_pushed(self, intake: _Intake) -> None:
+    def _sort_pushed(self, intake: Intake) -> None:
         channel = intake.channel
         with self._lock:
             while channel.delivered:
@@ -344,7 +302,7 @@ class Receiving:
                 self._send_up_again(intake)
 
     def _sort(
-        self, intake: _Intake, source: tuple[str, bool], tag: int, redelivered: bool, properties: bytes, body: bytes
+        self, intake: Intake, source: tuple[str, bool], tag: int, redelivered: bool, properties: bytes, body: bytes
     ) -> None:
         queue = source[0]
         message, history = self._reader.read(properties, body)
@@ -361,7 +319,7 @@ class Receiving:
         else:
             intake.ready.setdefault(source, deque()).append(delivery)
 
-    def _recount(self, intake: _Intake) -> None:
+    def _recount(self, intake: Intake) -> None:
         """Somebody had these messages and did not settle them. Send them through their lanes, so that the count is
         written down before they run again: a message that kills its worker must not do so for ever."""
         again, intake.again = intake.again, []
@@ -372,7 +330,7 @@ class Receiving:
                 delivery.count += 1
                 intake.ready.setdefault((delivery.queue, True), deque()).append(delivery)
 
-    def _send_up_again(self, intake: _Intake) -> None:
+    def _send_up_again(self, intake: Intake) -> None:
         early, intake.early = intake.early, []
         posts = [self.later(each, history.due or 0.0, history.begun) for each, history in early]
         self.move([each for each, _ in early], posts, late=True)
@@ -410,7 +368,7 @@ class Receiving:
             if numbers and self._intake is not None:
                 self._acknowledge(self._intake, numbers, done=done)
 
-    def _acknowledge(self, intake: _Intake, numbers: list[int], *, done: bool) -> None:
+    def _acknowledge(self, intake: Intake, numbers: list[int], *, done: bool) -> None:
         channel = intake.channel.number
         frames = self.holdings.settle(
             numbers, lambda number, multiple: methods.basic_ack(channel, number, multiple=multiple), done=done
@@ -490,7 +448,7 @@ class Receiving:
             self._intake = None
             self.holdings.end_session()
 
-    def _give_back(self, intake: _Intake) -> None:
+    def _give_back(self, intake: Intake) -> None:
         """What was pushed in advance goes back as if it had never been here; without this it would count as begun."""
         with suppress(OSError, ChannelClosed):
             frames = self._cancel(intake) + methods.exchange_declare(
@@ -518,10 +476,4 @@ class Receiving:
 
 
 def _number(delivery: Delivery) -> int:
-    return _token(delivery).number
-
-
-def _token(delivery: Delivery) -> Token:
-    token = delivery.token
-    assert isinstance(token, Token)
-    return token
+    return token_of(delivery).number

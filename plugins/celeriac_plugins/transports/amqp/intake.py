@@ -1,0 +1,56 @@
+"""The connection that receives: what it has brought, and that the broker goes on hearing of us."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from threading import Thread
+
+from celeriac.message import Delivery
+
+from .envelope import History
+from .holdings import token_of
+from .link import Channel, Link
+
+
+class Intake:
+    """A connection that receives, and what it has brought. It beats by itself: nobody may be receiving while tasks run,
+    and what is held is held for as long as the broker hears of us."""
+
+    def __init__(self, link: Link, deadline: float) -> None:
+        self.link = link
+        self.channel: Channel = link.open_channel(deadline)
+        Thread(target=self._beat, name="celeriac-amqp-heartbeat", daemon=True).start()
+        self.prefetch = 0
+        self.consumed: dict[str, tuple[str, str]] = {}
+        """The consumers of each queue: its own, and its lane's."""
+        self.sources: dict[bytes, tuple[str, bool]] = {}
+        """Which queue each consumer that ever was is of, and whether of its lane."""
+        self.ready: dict[tuple[str, bool], deque[Delivery]] = {}
+        self.again: list[Delivery] = []
+        """Those that somebody had and did not settle."""
+        self.early: list[tuple[Delivery, History]] = []
+        """Those that came out of the ladder before they are due."""
+
+    def _beat(self) -> None:
+        while not self.link.gone.wait(self.link.heartbeat / 3):
+            self.link.beat()
+
+    @property
+    def is_gone(self) -> bool:
+        return self.link.error is not None or self.channel.closed is not None
+
+    def number_of(self, queues: Iterable[str]) -> int:
+        """How many messages of these queues are here."""
+        return sum(len(self.ready.get((queue, is_lane), ())) for queue in queues for is_lane in (True, False))
+
+    def pop(self, queue: str, limit: int) -> list[Delivery]:
+        """Up to so many: what came back comes first among those of its priority."""
+        lane, own = (self.ready.get((queue, is_lane)) or deque() for is_lane in (True, False))
+        found: list[Delivery] = []
+        while len(found) < limit and (lane or own):
+            is_own = own and (not lane or own[0].message.priority > lane[0].message.priority)
+            delivery = (own if is_own else lane).popleft()
+            token_of(delivery).handed_out = True
+            found.append(delivery)
+        return found
