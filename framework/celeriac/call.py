@@ -17,6 +17,7 @@ from celeriac.message import Message, Publication
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
+    from celeriac.context import Context
     from celeriac.specs.serializer import Serializer
     from celeriac.task import Task
 
@@ -76,7 +77,9 @@ _NO_OPTIONS: CallOptions = {}
 class _Prepared:
     """What is the same for every call of one task."""
 
-    __slots__ = ("compression", "expires", "headers", "is_answered", "priority", "queue", "serializer", "writer")
+    __slots__ = (
+        "compression", "expires", "headers", "is_answered", "is_plain", "priority", "queue", "serializer", "writer",
+    )  # fmt: skip
 
     def __init__(self, app: Celeriac, name: str, task: Task[..., Any] | None) -> None:
         conf = app.conf
@@ -91,6 +94,7 @@ class _Prepared:
         self.writer: Serializer = app.codec.serializer(self.serializer)
         self.compression: str | None = of_task("compression", conf.task_compression)
         self.expires: Any = of_task("expires")
+        self.is_plain = self.compression is None and self.expires is None
         self.is_answered = not app.backend.driver.supports("shared")
         """Whether messages say where their results go."""
         self.headers: dict[str, Any] = {
@@ -120,8 +124,16 @@ class Caller:
     """Builds and publishes the messages of one app. Thread-safe."""
 
     def __init__(self, app: Celeriac) -> None:
+        # What settings and hooks say is asked once: a change of settings makes another caller.
+        conf = app.conf
         self._app = app
         self._prepared: dict[str, _Prepared] = {}
+        self._routes = app.routes
+        self._queue: str = conf.task_default_queue
+        self._inherits: bool = conf.task_inherit_parent_priority
+        self._timeout: float = conf.task_publish_timeout
+        self._max_size = app.codec.max_size
+        self._known_queues = app.known_queues
 
     def build(
         self,
@@ -142,38 +154,40 @@ class Caller:
             prepared = self._prepared[name] = _Prepared(self._app, name, task or self._app.tasks.get(name))
         if kwargs is None:
             kwargs = {}
-        if self._app.routes:
+        if self._routes:
             options = self._routed(name, args, kwargs, options, task, prepared)
+        task_id = (options and options.get("task_id")) or new_id()
         headers = prepared.headers.copy()
-        task_id = options.get("task_id") or new_id()
-        headers["id"] = task_id
-        headers["argsrepr"] = safe_repr(tuple(args))
+        headers["id"] = headers["root_id"] = task_id
+        if args:
+            headers["argsrepr"] = safe_repr(args if type(args) is tuple else tuple(args))
         if kwargs:
             headers["kwargsrepr"] = safe_repr(kwargs)
+        priority = prepared.priority
         context = current.get()
         if context is not None and not context.called_directly:
-            headers["root_id"] = context.root_id
-            headers["parent_id"] = context.id
-            inherited = context.priority if self._app.conf.task_inherit_parent_priority else None
-        else:
-            headers["root_id"] = task_id
-            inherited = None
-        properties = {"correlation_id": task_id, "delivery_mode": 2}
+            priority = self._inherit(context, headers, priority)
+        properties: dict[str, Any] = {"correlation_id": task_id, "delivery_mode": 2}
         if prepared.is_answered and "reply_to" not in options:
             address = self.address()
             if address is not None:
                 properties["reply_to"] = address
-        if prepared.priority is not None or inherited is not None:
-            properties["priority"] = prepared.priority if inherited is None else inherited
-        queue = prepared.queue or self._app.default_queue
-        if not options and prepared.compression is None and prepared.expires is None:
-            body = prepared.writer.dumps((args, kwargs, _EMPTY_EMBED))
-            if len(body) <= self._app.codec.max_size:
-                writer = prepared.writer
-                return Publication(
-                    queue, Message(headers, properties, body, writer.content_type, writer.content_encoding)
-                )
+        if priority is not None:
+            properties["priority"] = priority
+        if not options and prepared.is_plain:
+            writer = prepared.writer
+            body = writer.dumps((args, kwargs, _EMPTY_EMBED))
+            if len(body) <= self._max_size:
+                message = Message(headers, properties, body, writer.content_type, writer.content_encoding)
+                return Publication(prepared.queue or self._queue, message)
+        queue = prepared.queue or self._queue
         return self._with_options(prepared, args, kwargs, options, headers, properties, queue)
+
+    def _inherit(self, context: Context, headers: dict[str, Any], priority: int | None) -> int | None:
+        """What a call from within a task has of that task; returns the priority."""
+        headers["root_id"] = context.root_id
+        headers["parent_id"] = context.id
+        return context.priority if self._inherits and context.priority is not None else priority
 
     def _with_options(
         self,
@@ -234,8 +248,9 @@ class Caller:
             TransportDown: the broker did not take them in time.
         """
         app = self._app
-        deadline = time.monotonic() + (app.conf.task_publish_timeout if timeout is None else timeout)
-        self.check_queues(batch)
+        deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
+        if self._known_queues is not None:
+            self.check_queues(batch)
         if not app.transport.supports("delay") and any(publication.due is not None for publication in batch):
             raise UnsupportedCapability("this transport cannot delay messages: no countdown, eta or retry with a delay")
         if app.hooks.before_publish:
@@ -257,7 +272,7 @@ class Caller:
 
     def check_queues(self, batch: Sequence[Publication]) -> None:
         """Refuse queues that are not configured, where ``task_create_missing_queues`` is off."""
-        known = self._app.known_queues
+        known = self._known_queues
         if known is None:
             return
         for publication in batch:
@@ -279,7 +294,7 @@ class Caller:
         prepared: _Prepared,
     ) -> CallOptions:
         """Options of the call come before the task's own, those before the route's."""
-        route = dict(self._app.routes.match(name, args, kwargs, options, task))
+        route = dict(self._routes.match(name, args, kwargs, options, task))
         if prepared.queue:
             route.pop("queue", None)
             route.pop("routing_key", None)

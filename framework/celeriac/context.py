@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
-from celeriac.message import Message
+from celeriac.message import Message, priority_of
+
+_NOTHING: Final[dict[str, Any]] = {}
 
 
 class Context:
@@ -13,10 +15,10 @@ class Context:
 
     __slots__ = (
         "_children",
+        "_properties",
         "app",
         "args",
         "called_directly",
-        "correlation_id",
         "delivery_count",
         "embed",
         "headers",
@@ -24,9 +26,7 @@ class Context:
         "id",
         "is_eager",
         "kwargs",
-        "priority",
         "queue",
-        "reply_to",
         "task",
     )
 
@@ -57,11 +57,22 @@ class Context:
         self.delivery_count = delivery_count
         self.embed = embed if embed is not None else {}
         self.hostname = hostname
-        properties = message.properties if message else {}
-        self.reply_to = properties.get("reply_to")
-        self.correlation_id = properties.get("correlation_id") or id
-        self.priority = message.priority if message else None
+        self._properties = message.properties if message else _NOTHING
         self._children: list[Any] | None = None
+
+    @property
+    def reply_to(self) -> str | None:
+        """Where its result goes, with result backends that are not shared."""
+        return self._properties.get("reply_to")
+
+    @property
+    def correlation_id(self) -> str | None:
+        return self._properties.get("correlation_id") or self.id
+
+    @property
+    def priority(self) -> int | None:
+        """0 to 9, 9 is the most urgent; None without a message."""
+        return None if self._properties is _NOTHING else priority_of(self._properties)
 
     @property
     def retries(self) -> int:

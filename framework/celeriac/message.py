@@ -49,8 +49,13 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     @property
     def priority(self) -> int:
         """0 to 9, on every transport 9 is the most urgent; what is absent or out of range is brought into it."""
-        value = self.properties.get("priority")
-        return min(max(value, MIN_PRIORITY), MAX_PRIORITY) if isinstance(value, int) else MIN_PRIORITY
+        return priority_of(self.properties)
+
+
+def priority_of(properties: dict[str, Any]) -> int:
+    """`Message.priority` of a message with these properties."""
+    value = properties.get("priority")
+    return min(max(value, MIN_PRIORITY), MAX_PRIORITY) if isinstance(value, int) else MIN_PRIORITY
 
 
 class Publication(msgspec.Struct, array_like=True, gc=False):

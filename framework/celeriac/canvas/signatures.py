@@ -41,18 +41,16 @@ class Signature(dict[str, Any], Generic[R]):
         immutable: bool = False,
         app: Celeriac | None = None,
     ) -> None:
-        if isinstance(task, Mapping):
-            super().__init__(task)
+        if isinstance(task, str):
+            self["task"] = task
+            self["args"] = list(args) if args else []
+            self["kwargs"] = dict(kwargs) if kwargs else {}
+            self["options"] = dict(options) if options else {}
+            self["subtask_type"] = self.subtask_type
+            self["immutable"] = immutable
+            self["chord_size"] = None
         else:
-            super().__init__(
-                task=task,
-                args=list(args or ()),
-                kwargs=dict(kwargs or {}),
-                options=dict(options or {}),
-                subtask_type=self.subtask_type,
-                immutable=immutable,
-                chord_size=None,
-            )
+            super().__init__(task)
         self._app = app
 
     # parts

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import secrets
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from celeriac.errors import TransportCorrupt, TransportDown
@@ -49,6 +52,7 @@ class RedisTransport(Transport):
         self._now = options.clock.time
         self._peers_timeout: float = place.options["visibility_timeout"]
         self._keys = Keys(place)
+        self._tag, self._tags = secrets.token_hex(8), count()
         self._line = Line(place, faces)
         self._receiving = Receiving(place, faces, self._keys, options)
         self._queues = Queues(self._line, self._keys, options)
@@ -62,25 +66,38 @@ class RedisTransport(Transport):
     def publish(self, batch: Sequence[Publication], timeout: float) -> None:
         if not batch:
             return
-        now, keys = self._now(), self._keys
+        now = self._now()
+        note = self._queues.note({publication.queue for publication in batch}, now)
+        if len(batch) == 1 or _are_alike(batch):  # ready, and for one list, as usual
+            first = batch[0]
+            queue, place = self._keys.of(first.queue), self._keys.step(first.message.priority)
+            if first.due is None or first.due <= now:
+                texts = self._texts(batch, queue.name, place, now)
+                self._line.call([("LPUSH", queue.lists[place], *texts), *note], timeout)
+                self._queues.noted(note, batch, now)
+                return
+        names, arguments = self._each_to_its_place(batch, now)
+        self._line.run(scripts.PUBLISH, names, arguments, timeout, note)
+        self._queues.noted(note, batch, now)
+
+    def _each_to_its_place(self, batch: Sequence[Publication], now: float) -> tuple[list[str], list[Any]]:
+        keys = self._keys
         names: list[str] = []
         arguments: list[Any] = [_BELL_LIFE]
-        is_simple = True
         for publication in batch:
             message, due = publication.message, publication.due
             queue, place = keys.of(publication.queue), keys.step(message.priority)
             is_late = due is not None and due > now
-            since = due if due is not None and is_late else now
-            text = envelope.write(message, queue.name, keys.steps[place], since)
+            (text,) = self._texts([publication], queue.name, place, due if due is not None and is_late else now)
             names += (queue.lists[place], queue.delayed, queue.bell, queue.here)
-            arguments += (since if is_late else "", int(bool(message.headers.get("eta"))), text)
-            is_simple = is_simple and not is_late and names[0] == queue.lists[place]
-        note = self._queues.note({publication.queue for publication in batch}, now)
-        if is_simple:  # ready, and for one list, as usual
-            self._line.call([("LPUSH", names[0], *arguments[3::3]), *note], timeout)
-        else:
-            self._line.run(scripts.PUBLISH, names, arguments, timeout, note)
-        self._queues.noted(note, batch, now)
+            arguments += (due if is_late else "", int(bool(message.headers.get("eta"))), text)
+        return names, arguments
+
+    def _texts(self, batch: Sequence[Publication], queue: str, place: int, since: float) -> list[bytes]:
+        """The envelopes of messages for one list. Their delivery tags are of this object, process and moment."""
+        step, moment, write, tags = self._keys.steps[place], envelope.moment(since), envelope.write, self._tags
+        tag = f"{self._tag}{os.getpid():08x}"
+        return [write(each.message, queue, step, moment, "", f"{tag}{next(tags):08x}") for each in batch]
 
     # receiving
 
@@ -195,6 +212,15 @@ class RedisTransport(Transport):
         self._fan_out.close()
         self._replies.close()
         self._line.close()
+
+
+def _are_alike(batch: Sequence[Publication]) -> bool:
+    """Whether they are of one queue and one priority, and due at once."""
+    queue, priority = batch[0].queue, batch[0].message.properties.get("priority")
+    return all(
+        each.queue == queue and each.due is None and each.message.properties.get("priority") == priority
+        for each in batch
+    )
 
 
 def _age(token: str) -> str:

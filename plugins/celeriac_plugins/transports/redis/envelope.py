@@ -29,17 +29,26 @@ _RESERVED: Final = ("delivery_info", "delivery_tag", "body_encoding", "priority"
 _OWN: Final = "x-celeriac-own"
 _PERSISTENT: Final = 2
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
+_HOLDERS: Final = frozenset({dict, list, tuple})
 
 
 class _Envelope(msgspec.Struct, gc=False):
+    """As it is written: the fields in their order on the wire."""
+
+    head: str = msgspec.field(name="x-celeriac")
+    body: bytes
+    content_encoding: str | None = msgspec.field(name="content-encoding")
+    content_type: str | None = msgspec.field(name="content-type")
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+
+
+class _Received(msgspec.Struct, gc=False):
     body: bytes = b""
     content_encoding: str | None = msgspec.field(default=None, name="content-encoding")
     content_type: str | None = msgspec.field(default=None, name="content-type")
     headers: dict[str, Any] = msgspec.field(default_factory=dict)
     properties: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
-class _Received(_Envelope, gc=False):
     head: str = msgspec.field(default="", name="x-celeriac")
 
 
@@ -47,21 +56,47 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Received).decode
 
 
-def write(message: Message, queue: str, step: int, since: float, exchange: str = "") -> bytes:
-    """The envelope of a message that goes into the list of that priority step.
+def moment(since: float) -> str:
+    """A time as it stands in the head."""
+    return f"{since:.6f}"
+
+
+def write(message: Message, queue: str, step: int, since: str, exchange: str = "", tag: str = "") -> bytes:
+    """The envelope of a message that waits in the list of that priority step since that `moment`. `tag` is kombu's
+    delivery tag, which no other message has; without one a random one is made.
 
     Raises:
         EncodeError: a header or property holds something other than plain values.
     """
     own = message.properties
+    priority = own.get("priority")
     properties: dict[str, Any] = {
         **own,
         "delivery_mode": _PERSISTENT,
         "delivery_info": {"exchange": exchange, "routing_key": queue},
-        "priority": MAX_PRIORITY - message.priority,
+        "priority": MAX_PRIORITY if priority is None else MAX_PRIORITY - message.priority,
         "body_encoding": "base64",
-        "delivery_tag": os.urandom(16).hex(),
+        "delivery_tag": tag or os.urandom(16).hex(),
     }
+    flags = "m"
+    if len(own) != 2 or own.get("delivery_mode") != _PERSISTENT or "correlation_id" not in own:
+        flags = _flags(own, properties)
+    head = f"0;{since};{step};{flags}"
+    envelope = _Envelope(
+        head, message.body, message.content_encoding, message.content_type, message.headers, properties
+    )
+    try:
+        return (
+            _encode(envelope)
+            if _is_simple(message.headers.values()) and _is_simple(own.values())
+            else _encode_slowly(envelope)
+        )
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise EncodeError(f"headers and properties take plain values only: {error}") from error
+
+
+def _flags(own: dict[str, Any], properties: dict[str, Any]) -> str:
+    """Which of the reserved properties were the sender's; what no letter stands for is kept in `properties`."""
     flags = ""
     for name in _RESERVED:
         if name in own:
@@ -69,12 +104,7 @@ def write(message: Message, queue: str, step: int, since: float, exchange: str =
             flags += flag
             if not flag:
                 properties.setdefault(_OWN, {})[name] = own[name]
-    envelope = _Envelope(message.body, message.content_encoding, message.content_type, message.headers, properties)
-    try:
-        text = _encode(envelope) if _is_simple(message.headers) and _is_simple(own) else _encode_slowly(envelope)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise EncodeError(f"headers and properties take plain values only: {error}") from error
-    return b'%s0;%.6f;%d;%s",%s' % (_HEAD, since, step, flags.encode(), text[1:])
+    return flags
 
 
 def _usual(name: str, value: Any) -> str:
@@ -86,24 +116,27 @@ def _usual(name: str, value: Any) -> str:
 
 def _is_simple(values: Any) -> bool:
     """Whether msgspec writes these as Python's json does: it has null for the infinities and NaN."""
-    for value in values.values() if isinstance(values, dict) else values:
+    rest = [value for value in values if type(value) not in _PLAIN]
+    for value in rest:
         kind = type(value)
-        if kind in _PLAIN:
-            continue
         if kind is float:
             if not math.isfinite(value):
                 return False
-        elif kind not in (dict, list, tuple) or not _is_simple(value):
+        elif kind not in _HOLDERS or (value and not _is_simple(value.values() if kind is dict else value)):
             return False
     return True
 
 
 def _encode_slowly(envelope: _Envelope) -> bytes:
     """As kombu does: it writes and reads ``Infinity`` and ``NaN``, and halves of surrogate pairs."""
-    fields = msgspec.structs.asdict(envelope)
-    fields["body"] = base64.b64encode(envelope.body).decode()
-    fields["content-encoding"] = fields.pop("content_encoding")
-    fields["content-type"] = fields.pop("content_type")
+    fields = {
+        "x-celeriac": envelope.head,
+        "body": base64.b64encode(envelope.body).decode(),
+        "content-encoding": envelope.content_encoding,
+        "content-type": envelope.content_type,
+        "headers": envelope.headers,
+        "properties": envelope.properties,
+    }
     return json.dumps(fields, separators=(",", ":")).encode()
 
 

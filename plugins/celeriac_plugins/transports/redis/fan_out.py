@@ -41,7 +41,7 @@ class FanOut:
             return self._answer(address, payload)
         now = self._clock.time()
         message = Message({}, {SENT: now}, without_binding(payload))
-        text = envelope.write(message, "", 0, now, topic)
+        text = envelope.write(message, "", 0, envelope.moment(now), topic)
         (listeners,) = self._line.call([("PUBLISH", self._keys.channel(topic), text)])
         return int(listeners)
 
@@ -54,7 +54,7 @@ class FanOut:
         message = Message({"ticket": ticket, "clock": 0}, {}, payload)
         commands: list[Command] = []
         for queue in queues:
-            text = envelope.write(message, routing_key, 0, self._clock.time(), exchange)
+            text = envelope.write(message, routing_key, 0, envelope.moment(self._clock.time()), exchange)
             name = self._keys.prefix + queue
             commands += [("LPUSH", name, text), ("EXPIRE", name, _REPLIES_LIFE)]
         if commands:

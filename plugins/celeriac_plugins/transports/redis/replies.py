@@ -48,7 +48,7 @@ class Replies:
 
     def send(self, batch: Sequence[tuple[str, Message]], life: float) -> None:
         commands: list[Command] = []
-        now = self._clock.time()
+        now = envelope.moment(self._clock.time())
         for address, message in batch:
             name = self._keys.prefix + address
             text = envelope.write(message, address, 0, now)
