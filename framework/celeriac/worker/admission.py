@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NO_LIMITS = [None, None]
+
 logger = logging.getLogger("celeriac.worker")
 
 
@@ -49,6 +51,7 @@ class Admission:
         self._capabilities = capabilities
         self._pulse = pulse
         self._accept = app.codec.accepted(app.conf.accept_content)
+        self._max_size = app.codec.max_size
         self._policies = policies
         self._warned: set[str] = set()
 
@@ -74,10 +77,11 @@ class Admission:
             if outcome is not None:
                 refused.append(outcome)
                 continue
-            due = self._not_yet(delivery)
-            if due is not None:
-                later.append((key, delivery, due))
-                continue
+            if message.headers.get("eta"):
+                due = self._not_yet(delivery)
+                if due is not None:
+                    later.append((key, delivery, due))
+                    continue
             request = self._request(key, held, policy, finished.get(task_id) if finished else None)
             if held.early:
                 early.append(delivery)
@@ -114,10 +118,11 @@ class Admission:
             return Outcome(key, Verdict.DEAD, reason=reason)
         if policy.task is None:
             return Outcome(key, Verdict.DELAY, reason=f"unknown task {message.task!r}: no code here registers it")
-        try:
-            app.codec.check(len(message.body), message.content_type, self._accept)
-        except DecodeError as error:
-            return Outcome(key, Verdict.DELAY, reason=str(error))
+        if message.content_type not in self._accept or len(message.body) > self._max_size:
+            try:
+                app.codec.check(len(message.body), message.content_type, self._accept)
+            except DecodeError as error:
+                return Outcome(key, Verdict.DELAY, reason=str(error))
         if task_id in self._revoked:
             return self._ended(key, task_id, "revoked")
         expires = headers.get("expires")
@@ -143,7 +148,7 @@ class Admission:
         held.early = policy.early
         hard, soft = policy.time_limit, policy.soft_time_limit
         asked = message.headers.get("timelimit")
-        if asked and isinstance(asked, (list, tuple)) and len(asked) == 2:
+        if asked and asked != _NO_LIMITS and isinstance(asked, (list, tuple)) and len(asked) == 2:
             if isinstance(asked[0], (int, float)):
                 hard = self._enforceable(message.task, "time_limit", asked[0], policy)
             if isinstance(asked[1], (int, float)):

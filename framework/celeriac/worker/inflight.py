@@ -7,7 +7,7 @@ import time
 from itertools import count
 
 from celeriac.message import Delivery
-from celeriac.specs.pool import Request
+from celeriac.specs.pool import Outcome, Request
 
 
 class Held:
@@ -45,10 +45,16 @@ class Inflight:
     def get(self, key: int) -> Held | None:
         return self._held.get(key)
 
+    def find(self, outcomes: list[Outcome]) -> list[tuple[Outcome, Held]]:
+        """The outcomes of what is held, with that."""
+        get = self._held.get
+        return [(outcome, held) for outcome in outcomes if (held := get(outcome.key)) is not None]
+
     def release(self, keys: list[int]) -> None:
         """These are settled."""
+        pop = self._held.pop
         for key in keys:
-            self._held.pop(key, None)
+            pop(key, None)
         with self._changed:
             self._changed.notify_all()
 

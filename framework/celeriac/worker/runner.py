@@ -57,6 +57,7 @@ class TaskRunner:
 
     def __init__(self, app: Celeriac, policies: Policies, hostname: str) -> None:
         self._app = app
+        self._hooks = app.hooks
         self._policies = policies
         self._hostname = hostname
         self._local = threading.local()
@@ -153,7 +154,7 @@ class TaskRunner:
     def _open(self, request: Request) -> Call:
         message = request.message
         headers = message.headers
-        name, task_id = message.task, message.id
+        name = message.task
         policy = self._policies[name]
         task = policy.task
         if task is None:
@@ -169,19 +170,13 @@ class TaskRunner:
             task.check_arguments(args, kwargs)
         except TypeError as error:
             raise _Unrunnable(str(error)) from error
+        if type(embed) is dict and not any(embed.values()):
+            embed = None  # nothing follows, as usual: nobody has to look for each of what might
         context = Context(
-            name,
-            task_id,
-            args if type(args) is list else list(args),
-            kwargs,
-            headers,
-            called_directly=False,
-            queue=request.queue,
-            delivery_count=request.count,
-            embed=embed,
-            hostname=self._hostname,
-            message=message,
-        )
+            name, message.id, args if type(args) is list else list(args), kwargs, headers,
+            called_directly=False, queue=request.queue, delivery_count=request.count, embed=embed,
+            hostname=self._hostname, message=message,
+        )  # fmt: skip
         return Call(request, policy, context)
 
     def _unrunnable(self, request: Request, error: Exception) -> Outcome:
@@ -190,7 +185,7 @@ class TaskRunner:
         return Outcome(request.key, Verdict.DELAY, reason=reason, detail=detail)
 
     def _before(self, call: Call) -> None:
-        hooks = self._app.hooks
+        hooks = self._hooks
         if call.policy.track_started:
             meta = {"pid": os.getpid(), "hostname": self._hostname}
             self._app.store_state(call.context.id or "", states.STARTED, meta)
@@ -204,16 +199,17 @@ class TaskRunner:
     def _success(self, call: Call, value: Any) -> Outcome:
         runtime = time.perf_counter() - call.started
         context, key = call.context, call.request.key
-        if self._ignores(call):
+        group = self._group(call) if context.embed else None
+        if group is None and context.headers.get("ignore_result"):  # as `_ignores` has it
             state, payload = None, b""
         else:
             state, payload = states.SUCCESS, self._app.backend.encode(context.id or "", states.SUCCESS, value)
         publications = after_success(self._app, context, value) if context.embed else []
         self._told_success(call, value)
-        return Outcome(key, Verdict.ACK, state, payload, publications, self._group(call), runtime=runtime)
+        return Outcome(key, Verdict.ACK, state, payload, publications, group, "", "", runtime)
 
     def _told_success(self, call: Call, value: Any) -> None:
-        hooks, context = self._app.hooks, call.context
+        hooks, context = self._hooks, call.context
         if hooks.task_success:
             hooks.task_success(app=self._app, context=context, result=value)
         if hooks.task_postrun:

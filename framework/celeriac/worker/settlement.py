@@ -105,10 +105,11 @@ class Settlement:
 
     def _settle(self, outcomes: list[Outcome]) -> None:
         self.last_progress = self.came_round = time.monotonic()
-        held = [(outcome, item) for outcome in outcomes if (item := self._inflight.get(outcome.key)) is not None]
+        held = self._inflight.find(outcomes)
         self._pace.observe(outcomes)
         sorted_ = _Sorted()
-        for outcome, item in held:
+        unusual = sorted_.take_usual(held)
+        for outcome, item in unusual:
             self._sort(outcome, item, sorted_)
         if sorted_.records:
             self._patiently("store results", partial(self._app.backend.driver.store, sorted_.records))
@@ -120,7 +121,7 @@ class Settlement:
             self._patiently("close a group", partial(self._app.backend.driver.join_close, group))
         self._acknowledge(sorted_)
         self._inflight.release([outcome.key for outcome, _ in held])
-        self._report(held)
+        self._report(held, bool(unusual))
 
     def _publish(self, follows: list[Publication]) -> None:
         """Their task has run, so a delay cannot be refused any more. Where the transport keeps none they go out at
@@ -263,9 +264,13 @@ class Settlement:
     def is_busy(self) -> bool:
         return self._busy
 
-    def _report(self, held: list[tuple[Outcome, Held]]) -> None:
+    def _report(self, held: list[tuple[Outcome, Held]], is_unusual: bool) -> None:
         hooks = self._app.hooks
         info = task_logger.isEnabledFor(logging.INFO)
+        if not (is_unusual or info or hooks.task_settled):
+            self.counts["succeeded"] += len(held)
+            self.total.update([item.delivery.message.task for _, item in held])
+            return
         for outcome, item in held:
             delivery = item.delivery
             kind = (
@@ -301,6 +306,30 @@ class _Sorted:
         self.unstarted: list[Delivery] = []
         self.later: list[tuple[Delivery, float]] = []
         self.dead: list[tuple[Delivery, str, str]] = []
+
+    def take_usual(self, held: list[tuple[Outcome, Held]]) -> list[tuple[Outcome, Held]]:
+        """What `Settlement._sort` would do with tasks that ended well and have nothing behind them; returns the rest,
+        which is for it."""
+        rest: list[tuple[Outcome, Held]] = []
+        records, acks, ack = self.records, self.acks, Verdict.ACK
+        for each in held:
+            outcome, item = each
+            state = outcome.state
+            if (
+                outcome.verdict is not ack
+                or (state is not None and state != states.SUCCESS)
+                or outcome.group is not None
+                or outcome.publications
+                or item.early
+            ):
+                rest.append(each)
+                continue
+            delivery = item.delivery
+            if state is not None:
+                message = delivery.message
+                records.append(Record(message.id, state, outcome.payload, message.reply_to))
+            acks.append(delivery)
+        return rest
 
     def arrive(self, group: str, arrival: Arrival) -> None:
         """Members of one group are counted together."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from celeriac.specs.pool import Outcome
@@ -17,9 +18,8 @@ class HeldOutcomes:
     def __init__(self, report: Callable[[list[Outcome]], None], seconds: float, name: str) -> None:
         self._report = report
         self._seconds = seconds
-        self._held: list[Outcome] = []
+        self._held: deque[Outcome] = deque()
         self._since = 0.0
-        self._lock = threading.Lock()
         self._reporting = threading.Lock()
         self._any = threading.Event()
         self._ended = False
@@ -30,10 +30,10 @@ class HeldOutcomes:
 
     def add(self, outcome: Outcome, now: float) -> None:
         """Hold this one; report all if the first has been held for long enough."""
-        with self._lock:
-            if not self._held:
-                self._since = now
-            self._held.append(outcome)
+        # Without a lock: taking from a deque is one step, and a time that is wrong by one report does no harm.
+        if not self._held:
+            self._since = now
+        self._held.append(outcome)
         if now - self._since >= self._seconds:
             self.flush()
         elif not self._any.is_set():
@@ -42,8 +42,7 @@ class HeldOutcomes:
     def flush(self) -> None:
         """Report what is held; when it returns, all that was added has been reported."""
         with self._reporting:
-            with self._lock:
-                held, self._held = self._held, []
+            held = [self._held.popleft() for _ in range(len(self._held))]
             if held:
                 self._report(held)
 
@@ -58,9 +57,9 @@ class HeldOutcomes:
         while not self._ended:
             self._any.wait()
             time.sleep(self._seconds)
-            with self._lock:
-                late = bool(self._held) and time.monotonic() - self._since >= self._seconds
-                if not self._held and not self._ended:
-                    self._any.clear()
-            if late:
+            if not self._held and not self._ended:
+                self._any.clear()
+                if self._held:  # it came just before, and saw that it need not tell
+                    self._any.set()
+            elif time.monotonic() - self._since >= self._seconds:
                 self.flush()

@@ -25,7 +25,7 @@ class JsonCodec(Serializer):
     """
 
     content_type = "application/json"
-    capabilities = frozenset({"safe", "text"})
+    capabilities = frozenset({"safe", "text", "json-parts"})
 
     def __init__(self, options: SerializerOptions | None = None) -> None:
         super().__init__(options)

@@ -25,6 +25,8 @@ class Pace:
         latest = seconds / count
         if self.mean is None:
             self.mean = latest
+        elif count == 1:
+            self.mean = latest + (self.mean - latest) * _KEEP
         else:
             self.mean = latest + (self.mean - latest) * _KEEP ** min(count, 16)
 

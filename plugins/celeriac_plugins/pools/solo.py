@@ -95,16 +95,14 @@ class SoloPool(Pool):
     def _run_timed(self, request: Request) -> None:
         started = time.monotonic()
         self._running = request.key
-        outcome = self._run(request)
+        outcome = self._runner.run(request) if request.soft_time_limit is None else self._run_limited(request)
         self._running = None
         ended = time.monotonic()
         self._pace.add(1, ended - started)
         self._held.add(outcome, ended)
 
-    def _run(self, request: Request) -> Outcome:
-        if request.soft_time_limit is None:
-            return self._runner.run(request)
-        if can_interrupt():
+    def _run_limited(self, request: Request) -> Outcome:
+        if request.soft_time_limit is not None and can_interrupt():
             return run_limited(self._runner, request, request.soft_time_limit)
         self._log.warning("a soft time limit needs the main thread; task %s runs without", request.message.task)
         return self._runner.run(request)

@@ -86,6 +86,14 @@ class SerializerSuite:
         for value in PLAIN:
             serializer.dumps(value).decode(self.driver.content_encoding)
 
+    def test_what_it_writes_of_a_value_can_stand_inside_of_a_larger_one(self) -> None:
+        """The capability "json-parts": documents are put together of parts that were written apart."""
+        self._needs("json-parts")
+        serializer = self.make()
+        for value in PLAIN:
+            whole = serializer.loads(b'{"part":%b,"text":"x"}' % serializer.dumps(value))
+            assert _same(whole, {"part": value, "text": "x"})
+
     @pytest.mark.parametrize("value", PLAIN, ids=repr)
     def test_a_plain_value_comes_back_equal_and_of_the_same_type(self, value: Any) -> None:
         """None, booleans, integers of 64 bits, floats, texts, lists, mappings with text keys; as read by another."""
