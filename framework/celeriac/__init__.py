@@ -28,6 +28,7 @@ _HOMES = {
     "Ignore": "errors",
     "Reject": "errors",
     "Retry": "errors",
+    "RetryPolicy": "retry",
     "Signature": "canvas",
     "SoftTimeLimitExceeded": "errors",
     "Task": "task",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from celeriac.errors import Ignore, Reject, Retry, SoftTimeLimitExceeded
     from celeriac.log import get_task_logger
     from celeriac.result import AsyncResult, GroupResult, allow_join_result
+    from celeriac.retry import RetryPolicy
     from celeriac.schedules import crontab, every
     from celeriac.specs.lifecycle import hookimpl
     from celeriac.task import Task
@@ -63,6 +65,7 @@ __all__ = [
     "Ignore",
     "Reject",
     "Retry",
+    "RetryPolicy",
     "Signature",
     "SoftTimeLimitExceeded",
     "Task",

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from celeriac.clock import Clock, SystemClock
-from celeriac.errors import ConfigurationError, NotRegistered
+from celeriac.errors import ConfigurationError
 from celeriac.nearest import did_you_mean
 from celeriac.parts import Parts
+from celeriac.task_registry import TaskRegistry
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -56,7 +57,7 @@ class Celeriac(Parts):
     ) -> None:
         super().__init__(clock or SystemClock(), {"broker_url": broker, "result_backend": backend, **settings})
         self.main = main
-        self.tasks: dict[str, AnyTask[..., Any]] = {}
+        self.tasks = TaskRegistry(self)
         self._pending: list[Callable[[], object]] = []
         self._include = list(include)
         self._origin = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001 (the module that makes the app)
@@ -165,6 +166,8 @@ class Celeriac(Parts):
 
         from celeriac.task import AsyncTask, Task
 
+        for name in options.keys() & Task.REFUSED.keys():
+            raise ConfigurationError(f"the option {name!r} of tasks is not honoured: {Task.REFUSED[name]}")
         unknown = options.keys() - Task.OPTIONS
         if unknown:
             name = sorted(unknown)[0]
@@ -199,6 +202,7 @@ class Celeriac(Parts):
                 f"the task name {task.name!r} is taken by {_source(taken)}; give one of them a name=…"
             )
         self.tasks[task.name] = task
+        task.on_bound(self)
         return task
 
     def gen_task_name(self, name: str, module: str) -> str:
@@ -213,12 +217,7 @@ class Celeriac(Parts):
         Raises:
             NotRegistered: there is none; the text names the nearest.
         """
-        try:
-            return self.tasks[name]
-        except KeyError:
-            raise NotRegistered(
-                f"no task {name!r} is registered with app {self.main!r}{did_you_mean(name, self.tasks)}"
-            ) from None
+        return self.tasks[name]
 
     def autodiscover_tasks(
         self,
@@ -249,6 +248,7 @@ class Celeriac(Parts):
             import_module(module)
         while self._pending:
             self._pending.pop(0)()
+        self.tasks.add_builtins()
 
     # calling
 

@@ -6,7 +6,7 @@ import os
 import reprlib
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -14,10 +14,13 @@ from celeriac.context import current
 from celeriac.errors import ConfigurationError, TransportDown, UnsupportedCapability
 from celeriac.ids import new_id
 from celeriac.message import Message, Publication
+from celeriac.retry import HEADER as RETRY_POLICY
+from celeriac.retry import policy_from
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.context import Context
+    from celeriac.retry import RetryPolicy
     from celeriac.specs.serializer import Serializer
     from celeriac.task import Task
 
@@ -66,6 +69,10 @@ class CallOptions(TypedDict, total=False):
     chain: list[Any]
     chord: Any
     retries: int
+    add_to_parent: bool
+    """Off: the task that calls does not remember it among its children."""
+    task_retry_policy: RetryPolicy | Mapping[str, Any]
+    """How the task is retried, instead of by its own policy."""
     publish_timeout: float
     """Seconds within which the message must be with the broker; the setting is ``task_publish_timeout``."""
 
@@ -78,7 +85,8 @@ class _Prepared:
     """What is the same for every call of one task."""
 
     __slots__ = (
-        "compression", "expires", "headers", "is_answered", "is_plain", "priority", "queue", "serializer", "writer",
+        "compression", "expires", "headers", "is_answered", "is_plain", "priority", "queue", "serializer", "shadow",
+        "writer",
     )  # fmt: skip
 
     def __init__(self, app: Celeriac, name: str, task: Task[..., Any] | None) -> None:
@@ -88,20 +96,23 @@ class _Prepared:
             value = getattr(task, attribute, None)
             return default if value is None else value
 
-        self.queue: str | None = of_task("queue")
+        self.queue: str | None = of_task("queue") or of_task("routing_key")
+        shadow = of_task("shadow_name")
+        self.shadow = shadow if callable(shadow) else None
+        """What gives the name to show for each call, where it is not always the same."""
         self.priority: int | None = of_task("priority", conf.task_default_priority)
         self.serializer: str = of_task("serializer", conf.task_serializer)
         self.writer: Serializer = app.codec.serializer(self.serializer)
         self.compression: str | None = of_task("compression", conf.task_compression)
         self.expires: Any = of_task("expires")
-        self.is_plain = self.compression is None and self.expires is None
+        self.is_plain = self.compression is None and self.expires is None and self.shadow is None
         self.is_answered = not app.backend.driver.supports("shared")
         """Whether messages say where their results go."""
         self.headers: dict[str, Any] = {
             "lang": "py",
             "task": name,
             "id": None,
-            "shadow": of_task("shadow_name"),
+            "shadow": None if callable(shadow) else shadow,
             "eta": None,
             "expires": None,
             "group": None,
@@ -201,9 +212,11 @@ class Caller:
     ) -> Publication:
         unknown = options.keys() - KNOWN_OPTIONS
         if unknown:
-            raise _unknown_option(sorted(unknown)[0])
+            raise unknown_option(sorted(unknown)[0])
+        if prepared.shadow is not None:
+            headers["shadow"] = prepared.shadow(args, kwargs, options)
         due = self._due(options, headers)
-        self._expiry(options.get("expires", prepared.expires), headers)
+        self.set_expiry(options.get("expires", prepared.expires), headers)
         for option, header in _PLAIN_HEADERS:
             if option in options:
                 headers[header] = options[option]  # type: ignore[literal-required]
@@ -212,6 +225,8 @@ class Caller:
             headers["timelimit"] = [options.get("time_limit", hard), options.get("soft_time_limit", soft)]
         if options.get("headers"):
             headers.update(options["headers"])
+        if options.get("task_retry_policy"):
+            headers[RETRY_POLICY] = policy_from(options["task_retry_policy"]).as_header()
         if "priority" in options:
             properties["priority"] = options["priority"]
         if options.get("reply_to"):
@@ -311,7 +326,8 @@ class Caller:
         headers["eta"] = datetime.fromtimestamp(due, UTC).isoformat()
         return due
 
-    def _expiry(self, expires: Any, headers: dict[str, Any]) -> None:
+    def set_expiry(self, expires: Any, headers: dict[str, Any]) -> None:
+        """Write the time after which the task does not start any more: seconds from now, or the time."""
         if expires is None:
             return
         if isinstance(expires, timedelta):
@@ -344,7 +360,8 @@ def _as_list(value: Any) -> list[Any] | None:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _unknown_option(name: str) -> ConfigurationError:
+def unknown_option(name: str) -> ConfigurationError:
+    """What to raise for an option that calls do not have."""
     from celeriac.nearest import did_you_mean
 
     return ConfigurationError(f"apply_async has no option {name!r}{did_you_mean(name, KNOWN_OPTIONS)}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from celeriac.message import Message, priority_of
 
-_NOTHING: Final[dict[str, Any]] = {}
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
 
 
 class Context:
@@ -15,7 +17,6 @@ class Context:
 
     __slots__ = (
         "_children",
-        "_properties",
         "app",
         "args",
         "called_directly",
@@ -26,7 +27,10 @@ class Context:
         "id",
         "is_eager",
         "kwargs",
+        "message",
+        "own_call",
         "queue",
+        "started",
         "task",
     )
 
@@ -45,7 +49,9 @@ class Context:
         embed: dict[str, Any] | None = None,
         hostname: str | None = None,
         message: Message | None = None,
+        app: Celeriac | None = None,
     ) -> None:
+        self.app = app
         self.task = task
         self.id = id
         self.args = args if args is not None else []
@@ -57,22 +63,27 @@ class Context:
         self.delivery_count = delivery_count
         self.embed = embed if embed is not None else {}
         self.hostname = hostname
-        self._properties = message.properties if message else _NOTHING
+        self.message = message
+        """The message that this run is of; None for a call that was none."""
+        self.started = 0.0
+        """When the run began, by `time.perf_counter`."""
+        self.own_call = False
+        """The task's class has a `__call__` of its own, which is about to call ours."""
         self._children: list[Any] | None = None
 
     @property
     def reply_to(self) -> str | None:
         """Where its result goes, with result backends that are not shared."""
-        return self._properties.get("reply_to")
+        return None if self.message is None else self.message.properties.get("reply_to")
 
     @property
     def correlation_id(self) -> str | None:
-        return self._properties.get("correlation_id") or self.id
+        return (self.message and self.message.properties.get("correlation_id")) or self.id
 
     @property
     def priority(self) -> int | None:
         """0 to 9, 9 is the most urgent; None without a message."""
-        return None if self._properties is _NOTHING else priority_of(self._properties)
+        return None if self.message is None else priority_of(self.message.properties)
 
     @property
     def retries(self) -> int:
@@ -175,6 +186,27 @@ class Context:
     @property
     def chord(self) -> Any:
         return self.embed.get("chord")
+
+    @property
+    def utc(self) -> bool:
+        """Times of the message are in UTC: always so in protocol 2."""
+        return True
+
+    @property
+    def logfile(self) -> str | None:
+        """The file that the worker logs to (setting ``worker_log_file``)."""
+        return None if self.app is None else self.app.conf.worker_log_file
+
+    @property
+    def loglevel(self) -> int:
+        """The level of the worker's log, as in `logging`."""
+        return logging.getLogger("celeriac").getEffectiveLevel()
+
+    def add_child(self, result: Any, app: Celeriac) -> None:
+        """This run has called another task; remembered if the task's ``trail`` is on."""
+        task = app.tasks.get(self.task)
+        if task is None or task.trail:
+            self.children.append(result)
 
     @property
     def children(self) -> list[Any]:

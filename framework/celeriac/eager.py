@@ -35,13 +35,14 @@ def apply(
         state, result, traceback = _run(task, context)
         if state != states.RETRY:
             break
-        new_args, new_kwargs = result.args if isinstance(result, Retry) and len(result.args) == 2 else (None, None)
+        new_args, new_kwargs, _ = result.changed
         args, kwargs = tuple(args if new_args is None else new_args), dict(kwargs if new_kwargs is None else new_kwargs)
         retries += 1
     document = {"task_id": task_id, "status": state, "result": result, "traceback": traceback, "children": []}
     if state == states.FAILURE and app.conf.task_eager_propagates:
         raise result
-    if app.conf.task_store_eager_result and state in states.READY_STATES:
+    stores = app.conf.task_store_eager_result if task.store_eager_result is None else task.store_eager_result
+    if stores and state in states.READY_STATES:
         stored = to_document(result) if state == states.FAILURE else result
         app.backend.store_state(task_id, state, stored)
     _follow(app, state, result, task_id, embed)
@@ -61,8 +62,9 @@ def _run(task: Task[..., Any], context: Context) -> tuple[str, Any, str | None]:
     except (Ignore, Reject) as control:
         return states.IGNORED if isinstance(control, Ignore) else states.REJECTED, None, None
     except Exception as error:
-        if task.automatic_retry(error) is not None:
-            return states.RETRY, error, None
+        again = task.automatic_retry(error)
+        if again is not None:
+            return states.RETRY, again, None
         return states.FAILURE, error, format_traceback(error, (__file__,))
     finally:
         current.reset(token)

@@ -34,6 +34,7 @@
     TaskControl (BaseException)       raised by a task to steer its own settlement; not failures
     ├── Retry
     ├── Ignore
+    │   └── Replaced                  another task has taken this one's place
     └── Reject
 
 Foreign errors are mapped into this tree once, at the edge of the driver that met them, with the cause chained.
@@ -42,6 +43,7 @@ Foreign errors are mapped into this tree once, at the edge of the driver that me
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 
 class CeleriacError(Exception):
@@ -192,10 +194,24 @@ class Retry(TaskControl):
         self.message = message
         self.exc = exc
         self.when = when
+        self.changed: tuple[Any, Any, dict[str, Any]] = (None, None, {})
+        """Other arguments, keyword arguments and options for the next run; None: as they are."""
+        self.first_run: float | None = None
+        """When the first run began, where the next one has to know."""
+        self.is_sent = False
+        """The message of the next run is published already."""
 
 
 class Ignore(TaskControl):
     """Acknowledge the message and store no state."""
+
+
+class Replaced(Ignore):
+    """Another signature runs in place of the task, under its id."""
+
+    def __init__(self, signature: Any = None) -> None:
+        super().__init__("replaced by another task")
+        self.signature = signature
 
 
 class Reject(TaskControl):

@@ -10,7 +10,7 @@ import builtins
 import sys
 import traceback
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Self
 
 from celeriac import errors
 from celeriac.errors import TaskFailed
@@ -22,6 +22,27 @@ _CELERYS_NAMES = {
 }
 
 PLAIN = (str, int, float, bool, type(None))
+
+
+class ErrorInfo(str):
+    """The traceback as text, with what else Celery's handlers look at: `exception`, `type`, `traceback`."""
+
+    __slots__ = ("exception",)
+
+    exception: BaseException | None
+
+    def __new__(cls, traceback: str, exception: BaseException | None = None) -> Self:
+        info = super().__new__(cls, traceback)
+        info.exception = exception
+        return info
+
+    @property
+    def type(self) -> type[BaseException] | None:
+        return None if self.exception is None else type(self.exception)
+
+    @property
+    def traceback(self) -> str:
+        return str(self)
 
 
 def to_document(error: BaseException) -> dict[str, Any]:

@@ -22,4 +22,16 @@ EXCEPTION_STATES: Final = frozenset({RETRY, FAILURE, REVOKED})
 """States whose result is an exception."""
 PROPAGATE_STATES: Final = frozenset({FAILURE, REVOKED})
 """States whose exception `get()` raises again."""
+PRECEDENCE: Final = (SUCCESS, FAILURE, None, REVOKED, STARTED, RECEIVED, REJECTED, RETRY, PENDING)
+"""The most telling state first; states of a task's own stand in the place of None."""
+
+
+def precedence(state: str) -> int:
+    """The place of a state in `PRECEDENCE`: of two that are told of a task, the one with the lower number counts."""
+    try:
+        return PRECEDENCE.index(state)
+    except ValueError:
+        return PRECEDENCE.index(None)
+
+
 ALL_STATES: Final = READY_STATES | UNREADY_STATES | EXCEPTION_STATES

@@ -5,17 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, ParamSpec, TypeVar, Unpack, overload
 
 from celeriac import states
 from celeriac.context import Context, current
-from celeriac.errors import ConfigurationError, MaxRetriesExceeded, Retry
-from celeriac.retry import automatic_countdown
+from celeriac.errors import ConfigurationError, MaxRetriesExceeded, Replaced, Retry
+from celeriac.retry import RetryPolicy, automatic_retry, chosen_policy, first_run
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.call import CallOptions
     from celeriac.canvas import Signature
+    from celeriac.failure import ErrorInfo
     from celeriac.result import AsyncResult, EagerResult
 
 P = ParamSpec("P")
@@ -37,21 +38,37 @@ class Task(Generic[P, R]):
     typing: bool = True
     """Check the arguments against the signature when the task is called, not only when it runs."""
     queue: str | None = None
+    routing_key: str | None = None
+    """The same as `queue`, which wins."""
     priority: int | None = None
     serializer: str | None = None
     compression: str | None = None
     expires: float | datetime | None = None
     ignore_result: bool | None = None
     store_errors_even_if_ignored: bool | None = None
+    store_eager_result: bool | None = None
+    """Store the result also where the task runs eagerly; None: the setting."""
+    trail: bool = True
+    """Remember which tasks this one has called: ``request.children``."""
+    send_events: bool = True
+    """Events of this task are sent where events are on."""
+    resultrepr_maxsize: int = 1024
+    """Characters of the result that events show."""
+    rate_limit: str | float | None = None
+    """How many runs a worker begins, over all its slots: ``10/s``, ``100/m``, ``1000/h``, or a number for each second.
+    None: the setting; 0: no limit, whatever the setting says."""
     track_started: bool | None = None
     time_limit: float | None = None
     soft_time_limit: float | None = None
-    shadow_name: str | None = None
+    shadow_name: str | Callable[..., str] | None = None
+    """Shown in logs and events instead of the name: a text, or ``f(task, args, kwargs, options)`` that gives one."""
 
     delivery: str | None = None
     """``at_least_once`` or ``at_most_once``; None: the setting."""
     acks_late: bool | None = None
     """Celery's word for the same: True is at least once."""
+    acks_on_failure_or_timeout: bool | None = None
+    """False: one that fails becomes a dead letter, one that is ended by its time limit is delivered again."""
     reject_on_worker_lost: bool | None = None
     max_deliveries: int | None = None
 
@@ -63,6 +80,10 @@ class Task(Generic[P, R]):
     retry_backoff: bool | float = False
     retry_backoff_max: float = 600.0
     retry_jitter: bool = True
+    retry_kwargs: Mapping[str, Any] | None = None
+    """For automatic retries: ``max_retries`` and ``countdown`` in place of the task's."""
+    retry_policy: RetryPolicy | Mapping[str, Any] | None = None
+    """In place of all these."""
     throws: tuple[type[BaseException], ...] = ()
     """Expected errors: they fail the task and are logged without a traceback."""
 
@@ -70,6 +91,13 @@ class Task(Generic[P, R]):
     bind: bool = False
 
     OPTIONS: ClassVar[frozenset[str]]
+    REFUSED: ClassVar[Mapping[str, str]] = {
+        "Strategy": "where a task runs is the pool's business; choose that by worker_pool, or write a pool",
+        "Request": "what a worker does with a message can be followed by hooks",
+        "backend": "all results of an app are in one store; make a second app for another one",
+        "exchange": "queues are reached by name, there are no exchanges; use queue",
+    }
+    """Celery's options that mean nothing here, and why."""
 
     run: Callable[..., Any]
     """What the task does."""
@@ -86,6 +114,10 @@ class Task(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run here and now, as a plain function."""
+        context = current.get()
+        if context is not None and context.own_call:
+            context.own_call = False  # from a class's own __call__, in the run that goes on
+            return self.run(*args, **kwargs)  # type: ignore[no-any-return]
         token = current.set(Context(self.name, args=list(args), kwargs=dict(kwargs)))
         try:
             return self.run(*args, **kwargs)  # type: ignore[no-any-return]
@@ -122,7 +154,11 @@ class Task(Generic[P, R]):
             return self.apply(args, kwargs, **options)
         publication = app.caller.build(self.name, args, kwargs, options, self)
         app.caller.publish([publication], options.get("publish_timeout"))
-        return app.result_of(publication)
+        result: AsyncResult[R] = app.result_of(publication)
+        context = current.get()
+        if context is not None and not context.called_directly and options.get("add_to_parent", True):
+            context.add_child(result, app)
+        return result
 
     async def aapply_async(
         self,
@@ -185,45 +221,113 @@ class Task(Generic[P, R]):
         """The run that is going on in this thread or asyncio task; an empty one outside of any."""
         return current.get() or Context(self.name)
 
+    @overload
     def retry(
         self,
         args: Iterable[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         exc: BaseException | None = None,
-        throw: bool = True,  # noqa: ARG002 (Celery's)
+        throw: Literal[True] = True,
         eta: datetime | None = None,
         countdown: float | None = None,
         max_retries: int | None = None,
-    ) -> NoReturn:
+        policy: RetryPolicy | None = None,
+        **options: Any,
+    ) -> NoReturn: ...
+    @overload
+    def retry(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        *,
+        throw: Literal[False],
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        policy: RetryPolicy | None = None,
+        **options: Any,
+    ) -> Retry: ...
+    def retry(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        throw: bool = True,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        policy: RetryPolicy | None = None,
+        **options: Any,
+    ) -> Retry:
         """Have the task run again later: ``raise self.retry(exc=error, countdown=60)``.
 
+        When, and how often, `policy` says; else the one that was chosen for the call, the task or by configuration;
+        else ``default_retry_delay`` and ``max_retries``. What is given here wins over each. `options` are those of
+        ``apply_async`` that the next run is to have. With ``throw=False`` the next run is published at once, and this
+        one goes on.
+
         Raises:
-            Retry: always while tries are left (the worker catches it).
+            Retry: always while tries are left (the worker catches it), unless ``throw=False``.
             BaseException: `exc`, when there are none left and it was given.
             MaxRetriesExceeded: when there are none left.
         """
         request = self.request
         if request.called_directly:
             raise exc or MaxRetriesExceeded(f"{self.name} asked for a retry, but was called directly")
-        most = self.max_retries if max_retries is None else max_retries
-        if most is not None and request.retries >= most:
-            raise exc or MaxRetriesExceeded(f"{self.name}[{request.id}] still asks for a retry after {most}")
+        policy = policy or chosen_policy(self, request)
+        now = self.app.clock.time()
         if eta is not None:
             when = self.app.localize(eta).timestamp()
+        elif countdown is not None:
+            when = now + countdown
         else:
-            when = self.app.clock.time() + (self.default_retry_delay if countdown is None else countdown)
+            when = now + (self.default_retry_delay if policy is None else policy.wait(request.retries))
+        if max_retries is not None or policy is None:
+            most = self.max_retries if max_retries is None else max_retries
+            is_left = most is None or request.retries < most
+        else:
+            is_left = policy.allows(request.retries)
+        first = None if policy is None or policy.deadline is None else first_run(request, now)
+        if first is not None and policy is not None:
+            is_left = is_left and policy.in_time(when, first)
+        if not is_left:
+            raise exc or MaxRetriesExceeded(
+                f"{self.name}[{request.id}] still asks for a retry after {request.retries} retries"
+            )
         control = Retry(None if exc is None else str(exc), exc, when)
-        control.args = (args, kwargs)
-        raise control
+        control.changed = (args, kwargs, options)
+        control.first_run = first
+        if throw:
+            raise control
+        if not request.is_eager:
+            from celeriac.retrying import retried
 
-    def automatic_retry(self, error: BaseException) -> float | None:
-        """Seconds until the next try when this error is one to retry by itself for and a try is left, else None."""
-        if not isinstance(error, self.autoretry_for) or isinstance(error, self.dont_autoretry_for):
-            return None
-        retries = self.request.retries
-        if self.max_retries is not None and retries >= self.max_retries:
-            return None
-        return automatic_countdown(self, retries)
+            self.app.caller.publish([retried(self.app, request, control)])
+            control.is_sent = True
+        return control
+
+    def automatic_retry(self, error: BaseException) -> Retry | None:
+        """The retry after this error, when the task runs again by itself for it; else None."""
+        return automatic_retry(self, self.request, error)
+
+    def replace(self, sig: Signature[Any]) -> Any:
+        """Have this signature run in place of this run, under its id: who waits for the task gets the result of `sig`,
+        and what was to follow the task follows that. ``raise self.replace(…)``, or call it last.
+
+        Raises:
+            Replaced: always (the worker catches it), unless the task runs eagerly: then the result is returned.
+            ConfigurationError: `sig` is empty, or the member of a chord already.
+        """
+        from celeriac.canvas.replacing import in_place_of
+
+        return self.on_replace(in_place_of(self.request, sig, self.app))
+
+    def add_trail(self, result: Any) -> Any:
+        """Remember the result of a task that this one has called, if `trail` is on; returns it."""
+        if self.trail:
+            self.request.children.append(result)
+        return result
 
     def update_state(
         self, task_id: str | None = None, state: str = "PROGRESS", meta: Mapping[str, Any] | None = None
@@ -244,16 +348,36 @@ class Task(Generic[P, R]):
     def on_success(self, retval: Any, task_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Called when the task has returned."""
 
-    def on_retry(self, exc: BaseException, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: str) -> None:
+    def on_retry(
+        self, exc: BaseException, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: ErrorInfo
+    ) -> None:
         """Called when the task will run again."""
 
-    def on_failure(self, exc: BaseException, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: str) -> None:
+    def on_failure(
+        self, exc: BaseException, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: ErrorInfo
+    ) -> None:
         """Called when the task has failed for good."""
 
     def after_return(
-        self, status: str, retval: Any, task_id: str, args: list[Any], kwargs: dict[str, Any], einfo: str | None
+        self,
+        status: str,
+        retval: Any,
+        task_id: str,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        einfo: ErrorInfo | None,
     ) -> None:
-        """Called after the task, however it ended."""
+        """Called after the task has returned or failed; not after a retry."""
+
+    @classmethod
+    def on_bound(cls, app: Celeriac) -> None:
+        """Called when the task is registered with its app."""
+
+    def on_replace(self, sig: Signature[Any]) -> Any:
+        """Called by `replace` with the signature that takes the task's place."""
+        if self.request.is_eager:
+            return sig.apply_async().get()
+        raise Replaced(sig)
 
     def __repr__(self) -> str:
         return f"<@task: {self.name} of {self.app.main if self.app else '?'}>"
@@ -268,10 +392,9 @@ class AsyncTask(Task[P, R]):
             ...
 
 
+_NO_OPTION = frozenset({"app", "is_async", "OPTIONS", "REFUSED", "run"})
 _HANDLERS = frozenset({"before_start", "on_success", "on_retry", "on_failure", "after_return"})
-Task.OPTIONS = frozenset(name for name in Task.__annotations__ if name not in {"app", "is_async", "OPTIONS", "run"}) | {
-    "base"
-}
+Task.OPTIONS = frozenset(name for name in Task.__annotations__ if name not in _NO_OPTION) | {"base"}
 
 
 def _arity(signature: inspect.Signature) -> tuple[int, float]:
@@ -292,3 +415,17 @@ def _arity(signature: inspect.Signature) -> tuple[int, float]:
 def has_handlers(task: Task[..., Any]) -> bool:
     """Whether the task's class defines any handler: asked once per task, not once per run."""
     return any(getattr(type(task), name) is not getattr(Task, name) for name in _HANDLERS)
+
+
+def what_to_call(task: Task[..., Any]) -> Callable[..., Any]:
+    """What runs a task in a worker: its function, or its class's own ``__call__``, should it have one."""
+    if type(task).__call__ is Task.__call__:
+        return task.run
+
+    def through_call(*args: Any, **kwargs: Any) -> Any:
+        context = current.get()
+        if context is not None:
+            context.own_call = True
+        return task(*args, **kwargs)
+
+    return through_call

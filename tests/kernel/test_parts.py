@@ -20,7 +20,6 @@ from celeriac.errors import ConfigurationError, EncodeError, TaskFailed, Transpo
 from celeriac.failure import from_document, to_document
 from celeriac.ids import new_id
 from celeriac.message import UNREADABLE, Message, pack, unpack
-from celeriac.retry import backoff
 from celeriac.routing import Routes
 from celeriac.worker.pace import AIM, Pace
 from celeriac.worker.worker import nodename
@@ -172,12 +171,6 @@ def test_what_is_no_exception_class_is_not_called() -> None:
 
 
 # small rules
-
-
-def test_backoff_grows_to_its_bound() -> None:
-    assert [backoff(n, 2, 20, jitter=False) for n in range(6)] == [2, 4, 8, 16, 20, 20]
-    assert all(0 <= backoff(n, 2, 20, jitter=True) <= 20 for n in range(100))
-    assert backoff(10_000, 1, 600, jitter=False) == 600
 
 
 @given(st.lists(_values, max_size=20))

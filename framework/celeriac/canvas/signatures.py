@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 from celeriac.canvas.plan import Plan
 from celeriac.errors import ConfigurationError
 from celeriac.ids import new_id
+from celeriac.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -99,7 +100,7 @@ class Signature(dict[str, Any], Generic[R]):
         if not self.immutable:
             new["args"] = [*args, *self.args]
             new["kwargs"] = {**self.kwargs, **(kwargs or {})}
-        new["options"] = {**self.options, **options}
+        new["options"] = {**new.options, **options}
         return new
 
     def set(self, immutable: bool | None = None, **options: Any) -> Self:
@@ -191,6 +192,9 @@ def _copy(signature: Mapping[str, Any]) -> dict[str, Any]:
         if copied["options"].get(option):
             value = copied["options"][option]
             copied["options"][option] = list(value) if isinstance(value, (list, tuple)) else [value]
+    policy = copied["options"].get("task_retry_policy")
+    if isinstance(policy, RetryPolicy):
+        copied["options"]["task_retry_policy"] = policy.as_header()  # a signature is plain values, and travels
     return copied
 
 

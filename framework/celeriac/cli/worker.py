@@ -122,13 +122,14 @@ def banner(app: Celeriac, worker: Worker, with_tasks: bool) -> str:
     from celeriac.drivers import backend_url, broker_url
     from celeriac.settings.urls import mask
 
+    tasks = app.tasks.regular()
     rows = {
         "app": app.main or "__main__",
         "broker": mask(broker_url(app)),
         "backend": mask(backend_url(app)),
         "pool": f"{worker.pool_name}, concurrency {worker.concurrency}",
         "queues": ", ".join(worker.queues),
-        "tasks": (", ".join(sorted(app.tasks)) if with_tasks else str(len(app.tasks))) or "none",
+        "tasks": (", ".join(sorted(tasks)) if with_tasks else str(len(tasks))) or "none",
     }
     width = max(map(len, rows))
     head = f"celeriac {__version__}  {worker.hostname}  pid {os.getpid()}"

@@ -157,6 +157,13 @@ def to_rules(value: Any) -> Any:
     raise TypeError
 
 
+def to_policy(value: Any) -> Any:
+    """A RetryPolicy, or what makes one."""
+    from celeriac.retry import RetryPolicy, policy_from
+
+    return policy_from(value if isinstance(value, RetryPolicy) else to_dict(value))
+
+
 def to_timezone(value: Any) -> str:
     """The name of a time zone that this machine knows. Zone objects of zoneinfo and pytz are taken by their name."""
     name = to_text(getattr(value, "key", None) or getattr(value, "zone", None) or value)
@@ -200,6 +207,7 @@ DICT = Kind("dict[str, Any]", "a dict whose keys are texts", to_dict, shown_in_e
 QUEUES = Kind(
     "list[dict[str, Any]]", "a list of queue names, or of dicts with a 'name'", to_queues, shown_in_errors=False
 )
+POLICY = Kind("Any", "a RetryPolicy, or a dict of its fields", to_policy)
 SCHEDULE = Kind("dict[str, Any]", "a dict of entry name to entry", to_dict, shown_in_errors=False, keyed_by_user=True)
 RULES = Kind(
     "Any",

@@ -43,6 +43,8 @@ class Values:
     task_soft_time_limit: float | None
     task_acks_late: bool | None
     task_reject_on_worker_lost: bool | None
+    task_acks_on_failure_or_timeout: bool
+    task_retry_policy: Any
     task_track_started: bool
     task_ignore_result: bool
     task_store_errors_even_if_ignored: bool

@@ -1,4 +1,4 @@
-"""What follows a task: its retry, its callbacks, the next step of its chain.
+"""What follows a task: its callbacks, the next step of its chain.
 
 Worked out in the slot, published when the task is settled.
 """
@@ -6,20 +6,16 @@ Worked out in the slot, published when the task is settled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, cast
 from uuid import NAMESPACE_OID, uuid5
 
 from celeriac.call import AGAIN
-from celeriac.kinds import SERIALIZER
-from celeriac.message import Message, Publication
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.context import Context
-    from celeriac.errors import Retry
-    from celeriac.specs.pool import Request
+    from celeriac.message import Publication
 
 
 def after_success(app: Celeriac, context: Context, value: Any, again: bool = False) -> list[Publication]:
@@ -49,23 +45,15 @@ def after_failure(
     return _compile(app, context, old, (context.id,), again) if old else []
 
 
-def retried(app: Celeriac, request: Request, context: Context, control: Retry) -> Publication:
-    """The same message again, due later. New arguments, where the task gave some, are encoded as the old ones were."""
-    old = request.message
-    when = control.when.timestamp() if isinstance(control.when, datetime) else control.when
-    due = app.clock.time() if when is None else when
-    headers = {**old.headers, "retries": context.retries + 1, "eta": datetime.fromtimestamp(due, UTC).isoformat()}
-    headers.pop(AGAIN, None)
-    body = old.body
-    args, kwargs = control.args if len(control.args) == 2 else (None, None)
-    if args is not None or kwargs is not None:
-        name, _ = app.registry.find_content_type(SERIALIZER, old.content_type)
-        new_args = context.args if args is None else list(args)
-        new_kwargs = context.kwargs if kwargs is None else dict(kwargs)
-        encoded = app.codec.encode((new_args, new_kwargs, context.embed), name, headers.get("compression"))
-        body = encoded.body
-    message = Message(headers, old.properties, body, old.content_type, old.content_encoding)
-    return Publication(request.queue, message, due)
+def in_place(app: Celeriac, replacement: Any) -> list[Publication]:
+    """The messages of the signature that has taken the task's place."""
+    from celeriac.canvas.plan import Plan
+
+    plan = Plan()
+    replacement.compile(plan)
+    app.caller.check_queues(plan.publications)
+    plan.open_joins(app)
+    return plan.publications
 
 
 def _compile(

@@ -32,7 +32,9 @@ def check_limits(app: Celeriac, pool_name: str, pool: Pool) -> None:
             continue
         everywhere = app.conf[f"task_{limit}"] is not None
         unmet = [
-            (name, task) for name, task in sorted(app.tasks.items()) if not enforces(pool.capabilities, limit, task)
+            (name, task)
+            for name, task in sorted(app.tasks.regular().items())
+            if not enforces(pool.capabilities, limit, task)
         ]
         owners = [f"the setting task_{limit}"] if everywhere and unmet else []
         owners += [f"task {name}" for name, task in unmet if getattr(task, limit) is not None]

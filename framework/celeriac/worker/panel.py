@@ -102,8 +102,9 @@ class Panel:
             if held.delivery.message.id in wanted
         }
 
-    def do_registered(self, **_: Any) -> list[str]:
-        return sorted(self._worker.app.tasks)
+    def do_registered(self, builtins: bool = False, **_: Any) -> list[str]:
+        tasks = self._worker.app.tasks
+        return sorted(tasks if builtins else tasks.regular())
 
     def do_active_queues(self, **_: Any) -> list[dict[str, str]]:
         return [{"name": queue} for queue in self._worker.queues]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from celeriac.task import has_handlers
+from celeriac.task import has_handlers, what_to_call
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -17,8 +18,10 @@ class Policy:
     __slots__ = (
         "cap",
         "early",
+        "function",
         "handlers",
         "keeps_errors",
+        "keeps_failed",
         "requeue_lost",
         "soft_time_limit",
         "task",
@@ -44,6 +47,12 @@ class Policy:
         self.track_started: bool = own("track_started", "task_track_started")
         self.keeps_errors: bool = own("store_errors_even_if_ignored", "task_store_errors_even_if_ignored")
         self.handlers = task is not None and has_handlers(task)
+        self.function: Callable[..., Any] = _nothing if task is None else what_to_call(task)
+        """What runs the task."""
+        self.keeps_failed: bool = (
+            not self.early and own("acks_on_failure_or_timeout", "task_acks_on_failure_or_timeout") is False
+        )
+        """Whether the message of a run that failed is kept: as a dead letter, or for another run after a time limit."""
 
 
 class Policies:
@@ -62,6 +71,10 @@ class Policies:
                 return self._unknown
             policy = self._by_name[name] = Policy(self._app, task)
         return policy
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """No task, nothing to run."""
 
 
 def _acknowledged_early(task: Task[..., Any] | None, conf: Any) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +18,25 @@ from celeriac.errors import (
     DecodeError,
     Ignore,
     Reject,
+    Replaced,
     Retry,
     SoftTimeLimitExceeded,
     TaskRevoked,
     TimeLimitExceeded,
     WorkerLost,
 )
-from celeriac.failure import describe, format_traceback
+from celeriac.failure import ErrorInfo, describe, format_traceback
+from celeriac.retrying import retried
 from celeriac.specs.backend import Record
 from celeriac.specs.pool import CANCEL_SOFT_TIME_LIMIT, CANCEL_TERMINATED, CANCEL_TIME_LIMIT, Outcome, Request, Verdict
-from celeriac.worker.follow import after_failure, after_success, retried
+from celeriac.worker.follow import after_failure, after_success, in_place
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.worker.policy import Policies, Policy
+
+
+logger = logging.getLogger("celeriac.worker")
 
 
 class Call:
@@ -75,7 +82,7 @@ class TaskRunner:
             if request.finished is not None:
                 return self._resumed(call)
             self._before(call)
-            value = call.task.run(*call.args, **call.kwargs)
+            value = call.policy.function(*call.args, **call.kwargs)
             if call.task.is_async:
                 # The loop would otherwise run it in the context of its own first use.
                 value = self._loop().run(value, context=copy_context())
@@ -98,9 +105,9 @@ class TaskRunner:
                 return self._resumed(call)
             self._before(call)
             if call.task.is_async:
-                value = await call.task.run(*call.args, **call.kwargs)
+                value = await call.policy.function(*call.args, **call.kwargs)
             else:
-                value = await asyncio.to_thread(call.task.run, *call.args, **call.kwargs)
+                value = await asyncio.to_thread(call.policy.function, *call.args, **call.kwargs)
             return self._success(call, value)
         except asyncio.CancelledError as error:
             return self._ended(call, _why_cancelled(request, error))
@@ -148,7 +155,7 @@ class TaskRunner:
             call = self._open(request)
         except Exception as error:
             return self._unrunnable(request, error)
-        call.started = time.perf_counter()
+        call.started = call.context.started = time.perf_counter()
         return call
 
     def _open(self, request: Request) -> Call:
@@ -175,7 +182,7 @@ class TaskRunner:
         context = Context(
             name, message.id, args if type(args) is list else list(args), kwargs, headers,
             called_directly=False, queue=request.queue, delivery_count=request.count, embed=embed,
-            hostname=self._hostname, message=message,
+            hostname=self._hostname, message=message, app=self._app,
         )  # fmt: skip
         return Call(request, policy, context)
 
@@ -215,8 +222,18 @@ class TaskRunner:
         if hooks.task_postrun:
             hooks.task_postrun(app=self._app, context=context, state=states.SUCCESS, result=value)
         if call.policy.handlers:
-            call.task.on_success(value, context.id or "", call.args, call.kwargs)
-            call.task.after_return(states.SUCCESS, value, context.id or "", call.args, call.kwargs, None)
+            self._tell(call, call.task.on_success, value, context.id or "", call.args, call.kwargs)
+            self._tell(
+                call, call.task.after_return, states.SUCCESS, value, context.id or "", call.args, call.kwargs, None
+            )
+
+    @staticmethod
+    def _tell(call: Call, handler: Callable[..., None], *arguments: Any) -> None:
+        """Call a handler. What becomes of the task is decided by then: one that fails is for the log."""
+        try:
+            handler(*arguments)
+        except Exception:
+            logger.exception("%s of task %s[%s] failed", handler.__name__, call.task.name, call.context.id)
 
     def _ended(self, call: Call, error: BaseException) -> Outcome:
         """Everything but a return: the task's own steering, a retry, a failure."""
@@ -227,6 +244,9 @@ class TaskRunner:
 
     def _steered(self, call: Call, error: BaseException) -> Outcome:
         key, runtime = call.request.key, time.perf_counter() - call.started
+        if isinstance(error, Replaced):
+            publications = in_place(self._app, error.signature)
+            return Outcome(key, Verdict.ACK, None, b"", publications, None, "replaced", "", runtime)
         if isinstance(error, Ignore):
             return Outcome(key, Verdict.ACK, runtime=runtime)
         if isinstance(error, Reject):
@@ -235,14 +255,14 @@ class TaskRunner:
         if isinstance(error, Retry):
             return self._retry(call, error)
         if isinstance(error, Exception):
-            countdown = call.task.automatic_retry(error)
-            if countdown is not None:
-                return self._retry(call, Retry(str(error), error, self._app.clock.time() + countdown))
+            control = call.task.automatic_retry(error)
+            if control is not None:
+                return self._retry(call, control)
         return self._failure(call, error, format_traceback(error, (__file__,)))
 
     def _retry(self, call: Call, control: Retry) -> Outcome:
         app, context = self._app, call.context
-        publication = retried(app, call.request, context, control)
+        publication = retried(app, context, control)
         error = control.exc or control
         traceback = format_traceback(error, (__file__,))
         record = app.backend.failure(context.id or "", error, traceback, states.RETRY)
@@ -250,11 +270,13 @@ class TaskRunner:
         if app.hooks.task_retry:
             app.hooks.task_retry(app=app, context=context, error=control.exc, countdown=countdown)
         if call.policy.handlers:
-            call.task.on_retry(error, context.id or "", call.args, call.kwargs, traceback)
+            info = ErrorInfo(traceback, error)
+            self._tell(call, call.task.on_retry, error, context.id or "", call.args, call.kwargs, info)
         state = None if self._ignores(call) else states.RETRY
         reason = f"retry in {countdown:.3g}s: {describe(error)}" if control.exc else f"retry in {countdown:.3g}s"
         runtime = time.perf_counter() - call.started
-        return Outcome(call.request.key, Verdict.ACK, state, record.payload, [publication], None, reason, "", runtime)
+        follows = [] if control.is_sent else [publication]
+        return Outcome(call.request.key, Verdict.ACK, state, record.payload, follows, None, reason, "", runtime)
 
     def _failure(self, call: Call, error: BaseException, traceback: str, quiet: bool = False) -> Outcome:
         app, context = self._app, call.context
@@ -266,15 +288,21 @@ class TaskRunner:
             if app.hooks.task_postrun:
                 app.hooks.task_postrun(app=app, context=context, state=state, result=error)
             if call.policy.handlers:
-                call.task.on_failure(error, context.id or "", call.args, call.kwargs, traceback)
-                call.task.after_return(state, error, context.id or "", call.args, call.kwargs, traceback)
+                info = ErrorInfo(traceback, error)
+                self._tell(call, call.task.on_failure, error, context.id or "", call.args, call.kwargs, info)
+                self._tell(call, call.task.after_return, state, error, context.id or "", call.args, call.kwargs, info)
         stored = None if self._ignores(call) and not call.policy.keeps_errors else state
         publications = after_failure(app, context, error, traceback) if context.embed else []
         expected = isinstance(error, call.task.throws) if call.task.throws else False
         runtime = time.perf_counter() - call.started if call.started else 0.0
+        verdict = Verdict.ACK
+        if call.policy.keeps_failed:
+            if isinstance(error, TimeLimitExceeded):
+                return Outcome(call.request.key, Verdict.REQUEUE, reason=describe(error), runtime=runtime)
+            verdict = Verdict.DEAD
         return Outcome(
             call.request.key,
-            Verdict.ACK,
+            verdict,
             stored,
             record.payload,
             publications,

@@ -204,7 +204,10 @@ class Settlement:
                 if outcome.verdict == Verdict.LOST
                 else TaskFailed("DeadLetter", outcome.reason)
             )
-            record = self._app.backend.failure(task_id, error, outcome.detail or None)
+            if outcome.state is not None:  # it ran, failed, and is kept because of that
+                record = Record(task_id, outcome.state, outcome.payload)
+            else:
+                record = self._app.backend.failure(task_id, error, outcome.detail or None)
             record.reply_to = delivery.message.reply_to
             into.records.append(record)
             self._leave_behind(delivery.message, record, into)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, INT, POSITIVE_SECONDS, QUEUES, RULES, TEXT
+from celeriac.settings.coercion import BOOL, INT, POLICY, POSITIVE_SECONDS, QUEUES, RULES, TEXT
 from celeriac.settings.setting import Setting
 
 CALLING = (
@@ -126,6 +126,21 @@ RUNNING = (
         "Deliver a task again whose process died, up to `task_max_deliveries`. None: as `delivery` says.",
         old=("CELERY_REJECT_ON_WORKER_LOST",),
         optional=True,
+    ),
+    Setting(
+        "task_acks_on_failure_or_timeout",
+        BOOL,
+        True,
+        "Acknowledge a task that has failed. False: it becomes a dead letter; ended by its time limit, it runs again.",
+        old=("CELERY_ACKS_ON_FAILURE_OR_TIMEOUT",),
+    ),
+    Setting(
+        "task_retry_policy",
+        POLICY,
+        None,
+        "How tasks run again that say nothing of it themselves: the fields of a `RetryPolicy`.",
+        optional=True,
+        celery=False,
     ),
     Setting(
         "task_track_started",

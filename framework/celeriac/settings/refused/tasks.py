@@ -6,7 +6,7 @@ from celeriac.settings.setting import Refused
 
 _EXCHANGE = "queues are reached by name, there are no exchanges; use task_routes and task_default_queue"
 _QUEUE_TYPE = "on RabbitMQ write broker_transport_options={'queue_type': 'quorum'}; elsewhere leave it out"
-_ACKS = "a task that failed is settled; to have it run again, let it retry, or raise Reject(requeue=True)"
+_ACKS = "there is one setting for both; use task_acks_on_failure_or_timeout"
 _BACKEND_RETRY = "the result backend retries by itself; what can be set is in result_backend_transport_options"
 _JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
 
@@ -23,7 +23,6 @@ TASKS = (
         "attributes of tasks are set where the task is made: @app.task(max_retries=5), or a base class",
         old=("CELERY_ANNOTATIONS",),
     ),
-    Refused("task_acks_on_failure_or_timeout", _ACKS, harmless=(True,), old=("CELERY_ACKS_ON_FAILURE_OR_TIMEOUT",)),
     Refused(
         "task_publish_retry_policy",
         "a publish is tried again until task_publish_timeout has passed; set that",
