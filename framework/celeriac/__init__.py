@@ -35,11 +35,13 @@ _HOMES = {
     "allow_join_result": "result",
     "chain": "canvas",
     "chord": "canvas",
+    "current_app": "current",
     "crontab": "schedules",
     "every": "schedules",
     "get_task_logger": "log",
     "group": "canvas",
     "hookimpl": "specs.lifecycle",
+    "shared_task": "current",
     "signature": "canvas",
 }
 
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.canvas import Signature, chain, chord, group, signature
     from celeriac.context import Context
+    from celeriac.current import current_app, shared_task
     from celeriac.errors import Ignore, Reject, Retry, SoftTimeLimitExceeded
     from celeriac.log import get_task_logger
     from celeriac.result import AsyncResult, GroupResult, allow_join_result
@@ -74,10 +77,12 @@ __all__ = [
     "chain",
     "chord",
     "crontab",
+    "current_app",
     "every",
     "get_task_logger",
     "group",
     "hookimpl",
+    "shared_task",
     "signature",
 ]
 

@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from celeriac.clock import Clock, SystemClock
+from celeriac.current import apps
 from celeriac.errors import ConfigurationError
 from celeriac.nearest import did_you_mean
 from celeriac.parts import Parts
@@ -18,13 +20,17 @@ from celeriac.task_registry import TaskRegistry
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from celeriac.beat import Beat as AnyBeat
     from celeriac.call import CallOptions
     from celeriac.canvas import Signature
+    from celeriac.control import Control
     from celeriac.message import Publication
     from celeriac.result import AsyncResult as Result
     from celeriac.result import GroupResult as Results
+    from celeriac.settings import Source
     from celeriac.task import AsyncTask
     from celeriac.task import Task as AnyTask
+    from celeriac.worker import Worker as AnyWorker
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,62 +47,137 @@ class Celeriac(Parts):
         app = Celeriac("shop", broker="sqlite:///var/lib/shop/queue.db", backend="memory://")
 
     `main` prefixes the names of tasks that are defined in ``__main__``. `broker` and `backend` are the settings
-    ``broker_url`` and ``result_backend``; other settings are given as keywords or by `config_from_object`. Nothing is
-    opened, imported or read from the environment before the first use.
+    ``broker_url`` and ``result_backend``; other settings are given as keywords, as a mapping (`changes`), or by
+    `config_from_object`. Nothing is opened, imported or read from the environment before the first use.
+
+    `config_source` and `namespace` are the arguments of `config_from_object`; `tasks` are tasks to begin with, by name;
+    `include` names modules with tasks; `task_cls` is the base of all tasks; `loader` hears of the worker's life
+    (`celeriac.loader`); `control` takes the place of `celeriac.control.Control`; each of `fixups` is a function, or its
+    dotted name, that is called with the app. With `strict_typing` False, arguments are not checked before a task runs.
+    With `autofinalize` False, `finalize` has to be called before the first use of the tasks. `clock` tells the time.
     """
 
     def __init__(
         self,
         main: str | None = None,
         *,
-        broker: str | None = None,
+        loader: Any = None,
         backend: str | None = None,
+        control: type[Any] | str | None = None,
+        set_as_current: bool = True,
+        tasks: Mapping[str, AnyTask[..., Any]] | None = None,
+        broker: str | None = None,
         include: Iterable[str] = (),
+        changes: Mapping[str, Any] | None = None,
+        config_source: Any = None,
+        fixups: Iterable[str | Callable[[Celeriac], object]] = (),
+        task_cls: type[AnyTask[..., Any]] | str | None = None,
+        autofinalize: bool = True,
+        namespace: str | None = None,
+        strict_typing: bool = True,
         clock: Clock | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(clock or SystemClock(), {"broker_url": broker, "result_backend": backend, **settings})
+        _refuse_parts(settings)
+        urls = {name: url for name, url in (("broker_url", broker), ("result_backend", backend)) if url is not None}
+        given = {**(changes or {}), **urls, **settings}
+        super().__init__(clock or SystemClock(), given)
         self.main = main
-        self.tasks = TaskRegistry(self)
+        self.namespace = namespace
+        self.task_cls = task_cls
+        self.strict_typing = strict_typing
+        self.autofinalize = autofinalize
+        self.finalized = False
+        """Whether shared tasks are registered and annotations applied."""
+        self.include = list(include)
+        self.fixups = list(fixups)
+        self._loader = loader
+        self._control = control
+        self._tasks = TaskRegistry(self)
         self._pending: list[Callable[[], object]] = []
-        self._include = list(include)
         self._origin = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001 (the module that makes the app)
         self._entries: dict[str, Any] = {}
+        self._selected: list[str] | None = None
+        apps.add(self)
+        if set_as_current:
+            self.set_current()
+        for task in (tasks or {}).values():
+            self.register_task(task)
+        if config_source is not None:
+            self.config_from_object(config_source, namespace=namespace)
+        for fixup in self.fixups:
+            _called(fixup)(self)
 
     # settings
 
-    def config_from_object(self, source: Any, namespace: str | None = None) -> None:
+    def config_from_object(
+        self, source: Any, silent: bool = False, force: bool = False, namespace: str | None = None
+    ) -> None:
         """Take settings from a module (or its name), an object, a class or a mapping.
+
+        A name is looked up when settings are first read, or now with `force`; with `silent` it need not exist.
 
         Raises:
             UnknownSetting: a name that is no setting; the text names the nearest.
         """
         from celeriac.settings import sources
 
-        self.configured()
-        sources.from_object(self.conf, source, namespace=namespace)
+        namespace = namespace or self.namespace
+
+        def read() -> Source | None:
+            try:
+                return sources.obj(source, namespace)
+            except ConfigurationError:
+                if silent:
+                    return None
+                raise
+
+        self._add_source(read, at_once=force or not isinstance(source, str))
 
     def config_from_file(self, path: str | os.PathLike[str]) -> None:
         """Take settings from a TOML, JSON or Python file; of a ``pyproject.toml`` the table ``[tool.celeriac]``."""
         from celeriac.settings import sources
 
-        self.configured()
-        sources.from_file(self.conf, Path(path))
+        self._add_source(lambda: sources.file(Path(path)), at_once=True)
 
-    def config_from_envvar(self, variable: str) -> None:
-        """Take settings from the module or file that an environment variable names."""
+    def config_from_envvar(self, variable: str, silent: bool = False, force: bool = False) -> None:
+        """Take settings from the module or file that an environment variable names; with `silent` it need not be
+        set."""
         value = os.environ.get(variable)
+        if not value and silent:
+            return
         if not value:
             raise ConfigurationError(f"the environment variable {variable} is not set; it should name a module or file")
         if value.endswith((".toml", ".json", ".py")):
             self.config_from_file(value)
         else:
-            self.config_from_object(value)
+            self.config_from_object(value, silent=silent, force=force)
+
+    def config_from_cmdline(self, arguments: Sequence[str], namespace: str = "celery") -> None:
+        """Take settings written as on Celery's command line: ``worker.concurrency=4``, ``task_always_eager=yes``;
+        ``.name`` is in the namespace."""
+        from celeriac.settings import sources
+
+        self._add_source(lambda: sources.arguments(arguments, namespace), at_once=True)
+
+    def add_defaults(self, source: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
+        """Set what nothing else has set, then or later."""
+        self._add_default(source)
+
+    def set_current(self) -> None:
+        """Be the app that this thread means by `current_app`."""
+        apps.set_current(self)
+
+    def set_default(self) -> None:
+        """Be the app that threads mean that have none of their own."""
+        apps.set_default(self)
 
     def configured(self) -> None:
         """Settings have changed: forget what was worked out from them."""
         for name in ("codec", "caller", "routes"):
             self._parts.pop(name, None)
+        if self.finalized:
+            self._annotate(self._tasks.values())
 
     @property
     def default_queue(self) -> str:
@@ -108,6 +189,11 @@ class Celeriac(Parts):
         if self.conf.task_create_missing_queues or not self.conf.task_queues:
             return None
         return queue_names(self.conf.task_queues)
+
+    @property
+    def origin(self) -> str | None:
+        """The file of the module that made the app."""
+        return self._origin
 
     @property
     def origin_folder(self) -> Path:
@@ -133,33 +219,83 @@ class Celeriac(Parts):
         """The time, in the app's ``timezone``."""
         return datetime.fromtimestamp(self.clock.time(), UTC).astimezone(self.timezone)
 
+    def either(self, key: str, *values: Any) -> Any:
+        """The first of the values that is not None, else the setting of that name."""
+        return next((value for value in values if value is not None), self.conf[key])
+
     # tasks
+
+    @property
+    def tasks(self) -> TaskRegistry:
+        """The tasks by name. The first use finalizes the app."""
+        if not self.finalized:
+            self.finalize(auto=True)
+        return self._tasks
+
+    def finalize(self, auto: bool = False) -> None:
+        """Register the shared tasks and apply ``task_annotations``; a second call does nothing.
+
+        Raises:
+            ConfigurationError: it was not called before the first use, and `autofinalize` is off.
+        """
+        with self._lock:
+            if self.finalized:
+                return
+            if auto and not self.autofinalize:
+                raise ConfigurationError("the app is not finalized and autofinalize is off; call app.finalize() first")
+            self.finalized = True
+            for task in apps.shared():
+                task.register(self)
+            self._annotate(self._tasks.values())
+        self.on_after_finalize.send(self)
+
+    def _annotate(self, tasks: Iterable[AnyTask[..., Any]]) -> None:
+        if self.conf.task_annotations:
+            from celeriac.annotations import annotate
+
+            for task in list(tasks):
+                annotate(task, self.conf.task_annotations)
 
     @overload
     def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
     @overload
     def task(self, function: Callable[P, R], /) -> AnyTask[P, R]: ...
     @overload
-    def task(self, *, bind: Literal[True], **options: Any) -> _BoundDecorator: ...
+    def task(self, *, bind: Literal[True], **options: Any) -> BoundDecorator: ...
     @overload
-    def task(self, *, bind: Literal[False] = False, **options: Any) -> _Decorator: ...
+    def task(self, *, bind: Literal[False] = False, **options: Any) -> Decorator: ...
     def task(self, *functions: Any, **options: Any) -> Any:
         """Make a function a task: ``@app.task`` or ``@app.task(bind=True, max_retries=5, queue="slow")``.
+
+        Beside the attributes of tasks: `base` is the class to derive from, `filter` is called with the task and returns
+        what takes its place, `shared` gives it to all apps. `lazy` is taken: there is nothing to put off.
 
         Raises:
             ConfigurationError: an option that tasks do not have, or a name that is taken by another function.
         """
-        if functions:
-            (function,) = functions
-            return self._make_task(function, options)
-        return lambda function: self._make_task(function, options)
+        passed, shared = options.pop("filter", None), options.pop("shared", False)
+        options.pop("lazy", None)
+
+        def make(function: Callable[..., Any]) -> Any:
+            if shared:
+                from celeriac.current import shared_task
+
+                shared_task(**options)(function)
+            task = self._make_task(function, dict(options))
+            return passed(task) if passed is not None else task
+
+        return make(*functions) if functions else make
 
     @property
     def Task(self) -> type[AnyTask[..., Any]]:  # noqa: N802 (Celery's name)
-        """The base of class-based tasks."""
+        """The base of class-based tasks: `task_cls`, or `celeriac.Task`."""
         from celeriac.task import Task
 
-        return Task
+        return _called(self.task_cls) if self.task_cls is not None else Task
+
+    def create_task_cls(self) -> type[AnyTask[..., Any]]:
+        """A base of class-based tasks that are of this app already."""
+        return type("Task", (self.Task,), {"app": self, "__module__": __name__})
 
     def _make_task(self, function: Callable[..., Any], options: dict[str, Any]) -> AnyTask[..., Any]:
         import inspect
@@ -172,7 +308,10 @@ class Celeriac(Parts):
         if unknown:
             name = sorted(unknown)[0]
             raise ConfigurationError(f"a task has no option {name!r}{did_you_mean(name, Task.OPTIONS)}")
-        base = options.pop("base", None) or (AsyncTask if inspect.iscoroutinefunction(function) else Task)
+        is_async = inspect.iscoroutinefunction(function) and self.task_cls is None
+        base = options.pop("base", None) or (AsyncTask if is_async else self.Task)
+        if not self.strict_typing:
+            options.setdefault("typing", False)
         options.setdefault("name", self.gen_task_name(function.__name__, function.__module__))
         attributes = {
             **options,
@@ -196,13 +335,15 @@ class Celeriac(Parts):
         task.app = self
         if not task.name:
             task.name = self.gen_task_name(type(task).__name__, type(task).__module__)
-        taken = self.tasks.get(task.name)
+        taken = self._tasks.get(task.name)
         if taken is not None and _source(taken) != _source(task):
             raise ConfigurationError(
                 f"the task name {task.name!r} is taken by {_source(taken)}; give one of them a name=…"
             )
-        self.tasks[task.name] = task
+        self._tasks[task.name] = task
         task.on_bound(self)
+        if self.finalized:
+            self._annotate([task])
         return task
 
     def gen_task_name(self, name: str, module: str) -> str:
@@ -244,11 +385,12 @@ class Celeriac(Parts):
         """Import what `include`, the settings ``imports`` and ``include``, and `autodiscover_tasks` name."""
         from importlib import import_module
 
-        for module in (*self._include, *self.conf.imports, *self.conf.include):
+        for module in (*self.include, *self.conf.imports, *self.conf.include):
             import_module(module)
         while self._pending:
             self._pending.pop(0)()
         self.tasks.add_builtins()
+        self.finalize(auto=True)
 
     # calling
 
@@ -353,8 +495,74 @@ class Celeriac(Parts):
         """The setting ``beat_schedule`` and what `add_periodic_task` has added, by name."""
         return {**self.conf.beat_schedule, **self._entries}
 
+    # workers, beat and the command line
+
+    @property
+    def Worker(self) -> Callable[..., AnyWorker]:  # noqa: N802 (Celery's names)
+        """Makes a worker of this app."""
+        from celeriac.worker import Worker
+
+        return partial(Worker, self)
+
+    @property
+    def Beat(self) -> Callable[..., AnyBeat]:  # noqa: N802
+        """Makes a beat of this app."""
+        from celeriac.beat import Beat
+
+        return partial(Beat, self)
+
+    @property
+    def control(self) -> Control:
+        """Talks to the workers."""
+        return self._part("control", self._make_control)  # type: ignore[no-any-return]
+
+    def _make_control(self) -> Any:
+        from celeriac.control import Control
+
+        return _called(self._control or Control)(self)
+
+    @property
+    def loader(self) -> Any:
+        """Who is told of the worker's life, as Celery's loader."""
+        return self._part("loader", self._make_loader)
+
+    def _make_loader(self) -> Any:
+        from celeriac.loader import make_loader
+
+        return make_loader(self, self._loader)
+
+    def start(self, arguments: Sequence[str] | None = None) -> int:
+        """Run a command line (``sys.argv`` if none is given) with this app as ``-A``; the exit status."""
+        from celeriac.cli.root import run
+
+        return run(self, sys.argv[1:] if arguments is None else arguments)
+
+    def worker_main(self, arguments: Sequence[str] | None = None) -> int:
+        """Run a worker with these options of the command line; the exit status."""
+        return self.start(["worker", *(sys.argv[1:] if arguments is None else arguments)])
+
+    def select_queues(self, queues: Iterable[str] | None = None) -> None:
+        """Have workers of this app consume these queues, whatever the settings say; None: what the settings say."""
+        self._selected = None if queues is None else list(queues)
+
+    @property
+    def selected_queues(self) -> list[str] | None:
+        """What `select_queues` was given."""
+        return self._selected
+
+    def bugreport(self) -> str:
+        """Versions, platform and settings, without secrets."""
+        from celeriac.bugreport import as_text
+
+        return as_text(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Celeriac], tuple[Any, ...]]:
+        from celeriac.pickled_app import reduced
+
+        return reduced(self)
+
     def __repr__(self) -> str:
-        return f"<Celeriac {self.main or '__main__'}: {len(self.tasks)} tasks>"
+        return f"<Celeriac {self.main or '__main__'}: {len(self._tasks)} tasks>"
 
 
 def _result_type() -> type[Result[Any]]:
@@ -368,6 +576,28 @@ def queue_names(queues: Any) -> list[str]:
     return [queue if isinstance(queue, str) else queue["name"] for queue in queues or ()]
 
 
+def _called(name: Any) -> Any:
+    """The object, or what its dotted name (``module:attr`` or ``module.attr``) leads to."""
+    if not isinstance(name, str):
+        return name
+    from celeriac.registry import load_object
+
+    return load_object(name if ":" in name else ":".join(name.rsplit(".", 1)))
+
+
+_PARTS_OF_CELERY = {
+    "amqp": "queues and routes are settings: task_queues, task_routes, task_default_queue",
+    "events": "events are the worker's: hooks, and the settings worker_send_task_events and event_…",
+    "log": "the log is a driver: worker_logger names it, and one of your own can be installed",
+}
+
+
+def _refuse_parts(settings: Mapping[str, Any]) -> None:
+    for name, instead in _PARTS_OF_CELERY.items():
+        if settings.get(name) is not None:
+            raise ConfigurationError(f"an app takes no {name!r}: {instead}")
+
+
 def _source(task: AnyTask[..., Any]) -> str:
     return f"{type(task).__module__}.{type(task).__qualname__}"
 
@@ -375,13 +605,13 @@ def _source(task: AnyTask[..., Any]) -> str:
 if TYPE_CHECKING:
     from typing import Protocol
 
-    class _Decorator(Protocol):
+    class Decorator(Protocol):
         @overload
         def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
         @overload
         def __call__(self, function: Callable[P, R], /) -> AnyTask[P, R]: ...
 
-    class _BoundDecorator(Protocol):
+    class BoundDecorator(Protocol):
         @overload
         def __call__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
         @overload

@@ -27,6 +27,7 @@ PROFILES_GROUP = "celeriac.settings"
 
 def configure(app: Celeriac, given: Mapping[str, Any]) -> Settings:
     """Make the app's settings and register its hooks; the app has them before the first hook is called."""
+    app.on_configure.send(app)
     settings = Settings()
     environment = sources.environment(os.environ)
     wanted = Settings()
@@ -35,8 +36,16 @@ def configure(app: Celeriac, given: Mapping[str, Any]) -> Settings:
     _load_profiles(settings, app.main, wanted.settings_profiles)
     settings.load(*environment)
     settings.update(given, "constructor")
-    app._parts["conf"] = settings  # noqa: SLF001 (the app's own second half)
+    for read in app._sources:  # noqa: SLF001 (the app's own second half)
+        source = read()
+        if source is not None:
+            settings.load(source)
+    for default in app._defaults:  # noqa: SLF001
+        settings.add_defaults(default() if callable(default) else default)
+    settings.listen(app.configured)
+    app._parts["conf"] = settings  # noqa: SLF001
     _register_hooks(app, settings)
+    app.on_after_configure.send(app, source=settings)
     if app.hooks.configure:
         app.hooks.configure(app=app)
     return settings
@@ -58,6 +67,10 @@ def _load_profiles(settings: Settings, main: str | None, names: list[str]) -> No
 
 
 def _register_hooks(app: Celeriac, settings: Settings) -> None:
+    if app._loader is not None:  # noqa: SLF001
+        from celeriac.loader import LoaderHooks
+
+        app.hooks.register(LoaderHooks(app.loader), "loader")
     for entry_point in list_entry_points(HOOKS_GROUP):
         try:
             app.hooks.register(entry_point.load(), entry_point.name)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from celeriac.clock import Clock
+from celeriac.moment import Moment
+from celeriac.settings.pending import PendingSettings
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from celeriac.registry import Registry
     from celeriac.result import ResultStore
     from celeriac.routing import Routes
-    from celeriac.settings import Settings
+    from celeriac.settings import Settings, Source
     from celeriac.specs.transport import Transport
 
 
@@ -30,6 +33,17 @@ class Parts:
         self._pid = os.getpid()
         self._inherited: list[object] = []
         self._parts: dict[str, Any] = {}
+        self._lock = RLock()
+        self._sources: list[Callable[[], Source | None]] = []
+        self._defaults: list[Mapping[str, Any] | Callable[[], Mapping[str, Any]]] = []
+        self.on_configure = Moment("on_configure")
+        """Settings are about to be loaded."""
+        self.on_after_configure = Moment("on_after_configure")
+        """Settings are loaded: ``source``."""
+        self.on_after_finalize = Moment("on_after_finalize")
+        """The tasks are complete: shared ones are registered, annotations applied."""
+        self.on_after_fork = Moment("on_after_fork")
+        """The app is used in a forked child."""
 
     @property
     def _app(self) -> Celeriac:
@@ -46,13 +60,62 @@ class Parts:
 
     @property
     def conf(self) -> Settings:
-        """The settings. Reading them the first time loads settings profiles, hooks and the environment."""
+        """The settings. Reading a value the first time loads profiles, hooks and the environment."""
         conf = self._parts.get("conf")
         if conf is None:
-            from celeriac.configure import configure
+            conf = self._parts.get("conf pending") or self._part("conf pending", self._make_pending)
+        return conf  # type: ignore[no-any-return]
 
-            conf = configure(self._app, {name: value for name, value in self._given.items() if value is not None})
+    def _make_pending(self) -> PendingSettings:
+        from celeriac.settings.source import Source, check
+
+        check(Source("constructor", self._set_by_constructor()))
+        return PendingSettings(self._note, self.configure)
+
+    def _set_by_constructor(self) -> dict[str, Any]:
+        return {name: value for name, value in self._given.items() if value is not None}
+
+    def configure(self) -> Settings:
+        """Load settings and hooks now, rather than when a setting is first read; a second call does nothing."""
+        with self._lock:
+            conf: Settings | None = self._parts.get("conf")
+            if conf is None:
+                from celeriac.configure import configure
+
+                conf = configure(self._app, self._set_by_constructor())
         return conf
+
+    def _note(self, source: Source) -> None:
+        conf: Settings | None = self._parts.get("conf")
+        if conf is None:
+            self._sources.append(lambda: source)
+        else:
+            conf.load(source)
+
+    def _add_source(self, read: Callable[[], Source | None], at_once: bool) -> None:
+        """Load a source of settings: now when settings are loaded already, else with them. `at_once`: read and check
+        it now."""
+        conf: Settings | None = self._parts.get("conf")
+        if conf is None and not at_once:
+            self._sources.append(read)
+            return
+        source = read()
+        if source is None:
+            return
+        if conf is None:
+            from celeriac.settings.source import check
+
+            check(source)
+            self._note(source)
+        else:
+            conf.load(source)
+
+    def _add_default(self, default: Mapping[str, Any] | Callable[[], Mapping[str, Any]]) -> None:
+        conf: Settings | None = self._parts.get("conf")
+        if conf is None:
+            self._defaults.append(default)
+        else:
+            conf.add_defaults(default() if callable(default) else default)
 
     # These are read on the message path: what they import, they import once.
 
@@ -126,6 +189,7 @@ class Parts:
         """This is a forked child: leave the parent's connections alone (not even close them) and make own ones."""
         self._pid = os.getpid()
         self._inherited.append([self._parts.pop(name, None) for name in ("transport", "backend", "caller")])
+        self.on_after_fork.send(self)
 
     def replace_transport(self) -> Transport | None:
         """Make a new transport and return the one that was in use, for the caller to close: it is broken."""

@@ -17,7 +17,7 @@ def extra_commands(session: Session) -> Mapping[str, click.Command]:
     the app which ``-A`` names (before the command) has registered. The first to claim a name has it."""
     # Without -A so far: one may follow the command, and the session must not settle on no app now.
     app = (session if session.app_name is not None else Session()).any_app
-    app.conf  # noqa: B018 (the first reading registers the hooks)
+    app.configure()  # which registers the hooks
     commands: dict[str, click.Command] = {}
     for offered in app.hooks.cli_commands():
         for command in offered or ():

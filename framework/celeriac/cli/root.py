@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from celeriac.cli.group import LazyGroup
 from celeriac.cli.session import Session
 from celeriac.errors import CeleriacError, ConfigurationError, NotRegistered
 from celeriac.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
 
 TABLE = {
     "demo": ("celeriac.cli.demo:demo", "Run the tour: count real files on the embedded queue."),
@@ -52,6 +55,14 @@ class Root(LazyGroup):
             return super().main(args, prog_name, standalone_mode=False, **extra)
         session = extra.setdefault("obj", Session())
         sys.exit(_guarded(session, lambda: super(Root, self).main(args, prog_name, standalone_mode=False, **extra)))
+
+
+def run(app: Celeriac, arguments: Sequence[str]) -> int:
+    """A command line with this app as ``-A``; the exit status."""
+    session = Session(app)
+    return _guarded(
+        session, lambda: click.Group.main(cli, list(arguments), "celeriac", standalone_mode=False, obj=session)
+    )
 
 
 def _guarded(session: Session, run: Callable[[], Any]) -> int:

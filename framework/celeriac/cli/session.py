@@ -19,8 +19,8 @@ COMMAND_LINE = "command line"
 class Session:
     """One run of the command line. A command of a plugin gets it with ``click.pass_obj`` and uses `app` or `client`."""
 
-    def __init__(self) -> None:
-        self.app_name: str | None = None
+    def __init__(self, app: Celeriac | None = None) -> None:
+        self.app_name: str | None = None if app is None else (app.main or "app")
         self.broker: str | None = None
         self.result_backend: str | None = None
         self.config: str | None = None
@@ -28,6 +28,7 @@ class Session:
         self.quiet = False
         self.no_color = False
         self.debug = False
+        self._given = app
         self._app: Celeriac | None = None
 
     @property
@@ -86,6 +87,8 @@ class Session:
             sys.path.insert(0, folder)
 
     def _make_app(self) -> Celeriac:
+        if self._given is not None:
+            return self._given
         if self.app_name is not None:
             from celeriac.cli.find_app import find_app
 

@@ -164,6 +164,11 @@ def to_policy(value: Any) -> Any:
     return policy_from(value if isinstance(value, RetryPolicy) else to_dict(value))
 
 
+def to_annotations(value: Any) -> Any:
+    """As rules; also an object with ``annotate`` or ``annotate_any``."""
+    return value if hasattr(value, "annotate") or hasattr(value, "annotate_any") else to_rules(value)
+
+
 def to_timezone(value: Any) -> str:
     """The name of a time zone that this machine knows. Zone objects of zoneinfo and pytz are taken by their name."""
     name = to_text(getattr(value, "key", None) or getattr(value, "zone", None) or value)
@@ -216,4 +221,7 @@ RULES = Kind(
     takes_code=True,
     shown_in_errors=False,
     keyed_by_user=True,
+)
+ANNOTATIONS = RULES._replace(
+    expected="a dict, a list, a class, or an object with annotate(task)", coerce=to_annotations
 )

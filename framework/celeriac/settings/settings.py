@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celeriac.errors import UnknownSetting
 from celeriac.settings.fields import BY_NAME, SETTINGS
 from celeriac.settings.names import resolve, unknown
 from celeriac.settings.refused import REFUSED
+from celeriac.settings.setting import Setting
 from celeriac.settings.source import Source, check, shown
 from celeriac.settings.values import Values
 
@@ -36,10 +37,13 @@ class Settings(Values, Mapping[str, Any]):
     A later source wins over an earlier one; nothing is merged.
     """
 
+    _changed: Callable[[], object] | None
+
     def __init__(self, mapping: Mapping[str, Any] | None = None, /, source: str = "mapping", **settings: Any) -> None:
         values = self.__dict__
         values["_sources"] = {}
         values["_without_effect"] = {}
+        values["_changed"] = None
         for setting in SETTINGS:
             values[setting.name] = setting.make_default()
         self.update(mapping, source, **settings)
@@ -64,6 +68,12 @@ class Settings(Values, Mapping[str, Any]):
             self.__dict__.update(checked.honoured)
             self._sources.update(dict.fromkeys(checked.honoured, source.label))
             self._without_effect.update({name: (value, source.label) for name, value in checked.without_effect.items()})
+            if self._changed is not None and checked.honoured:
+                self._changed()
+
+    def listen(self, changed: Callable[[], object]) -> None:
+        """Have this called whenever settings have changed: whoever works something out from them."""
+        self.__dict__["_changed"] = changed
 
     def add_defaults(self, mapping: Mapping[str, Any], /, source: str = "defaults") -> None:
         """As `update`, but only for settings that nothing has set so far."""
@@ -75,6 +85,9 @@ class Settings(Values, Mapping[str, Any]):
         new = Settings()
         new.__dict__.update(self.__dict__, _sources=dict(self._sources), _without_effect=dict(self._without_effect))
         return new
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_changed": None}
 
     def source(self, name: str) -> str:
         """Where the value of a setting came from; ``default`` when nothing has set it."""
@@ -104,6 +117,28 @@ class Settings(Values, Mapping[str, Any]):
             for setting in SETTINGS
             if with_defaults or setting.name in self._sources
         }
+
+    # Celery's names
+
+    def table(self, with_defaults: bool = False, censored: bool = True) -> dict[str, Any]:
+        """The values by name."""
+        return self.as_dict(censored=censored, with_defaults=with_defaults)
+
+    def humanize(self, with_defaults: bool = False, censored: bool = True) -> str:
+        """The values for a person, a line each."""
+        return "\n".join(f"{name}: {value!r}" for name, value in self.table(with_defaults, censored).items())
+
+    def find_option(self, name: str, namespace: str = "") -> tuple[str, Setting]:
+        """A setting by its name, or by the end of it (``concurrency``), within a namespace (``worker``) if one is
+        given: its whole name and its declaration.
+
+        Raises:
+            NoSuchSetting: there is none.
+        """
+        wanted = [f"{namespace}_{name}"] if namespace else [name]
+        ends = [known for known in BY_NAME if known.endswith(f"_{name}") and known.startswith(namespace)]
+        known = next((known for known in (*wanted, *ends) if known in BY_NAME), None) or self._name(name)
+        return known, BY_NAME[known]
 
     def __getitem__(self, name: str) -> Any:
         return self.__dict__[name if name in BY_NAME else self._name(name)]

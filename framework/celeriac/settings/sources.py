@@ -9,7 +9,8 @@ them to the names that begin with it (``CELERY_TASK_SERIALIZER``), and of those 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -119,6 +120,25 @@ def environment(environ: Mapping[str, str] | None = None) -> list[Source]:
         if name.startswith(ENVIRONMENT_PREFIX) and name not in NOT_SETTINGS
     ]
     return sources
+
+
+def arguments(given: Iterable[str], namespace: str = "celery") -> Source:
+    """Settings from words such as ``worker.concurrency=4``, ``broker_url=…``, ``.task_serializer=json``; a type before
+    the value, as Celery takes it (``(int)4``), is not needed and passed over.
+
+    Raises:
+        ConfigurationError: a word without an equals sign.
+    """
+    values: dict[str, str] = {}
+    for word in given:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ConfigurationError(f"a setting on the command line is name=value, not {word!r}")
+        values[key.lower().strip().removeprefix(f"{namespace}.").lstrip(".").replace(".", "_")] = _TYPE.sub("", value)
+    return Source("command line", values, text=True)
+
+
+_TYPE = re.compile(r"^\((int|float|bool|str|string|list|dict|json)\)")
 
 
 def _is_meant(source: Any, name: str, *, strict: bool) -> bool:

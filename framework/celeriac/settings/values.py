@@ -39,6 +39,7 @@ class Values:
     task_create_missing_queues: bool
     task_default_priority: int | None
     task_inherit_parent_priority: bool
+    task_annotations: Any
     task_time_limit: float | None
     task_soft_time_limit: float | None
     task_acks_late: bool | None

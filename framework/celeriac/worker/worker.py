@@ -69,7 +69,8 @@ class Worker:
         self.app = app
         self.pool_name: str = pool or conf.worker_pool
         self.concurrency: int = concurrency or conf.worker_concurrency or os.cpu_count() or 1
-        self.queues: list[str] = list(queues or queue_names(conf.task_queues) or [conf.task_default_queue])
+        configured = app.selected_queues or queue_names(conf.task_queues) or [conf.task_default_queue]
+        self.queues: list[str] = list(queues or configured)
         self.hostname: str = nodename(hostname or conf.worker_hostname or "celeriac@%h")
         self.grace: float = conf.worker_shutdown_timeout if grace is None else grace
         self.inflight = Inflight()

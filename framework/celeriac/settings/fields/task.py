@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, INT, POLICY, POSITIVE_SECONDS, QUEUES, RULES, TEXT
+from celeriac.settings.coercion import ANNOTATIONS, BOOL, INT, POLICY, POSITIVE_SECONDS, QUEUES, RULES, TEXT
 from celeriac.settings.setting import Setting
 
 CALLING = (
@@ -95,6 +95,15 @@ ROUTING = (
 )
 
 RUNNING = (
+    Setting(
+        "task_annotations",
+        ANNOTATIONS,
+        None,
+        "Attributes of tasks set from outside: a dict of task name, or `*`, to attributes; an object with "
+        "`annotate(task)`; a list of these. `@name` wraps what is there.",
+        old=("CELERY_ANNOTATIONS",),
+        optional=True,
+    ),
     Setting(
         "task_time_limit",
         POSITIVE_SECONDS,

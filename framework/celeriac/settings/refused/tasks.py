@@ -19,11 +19,6 @@ TASKS = (
         old=("CELERY_ENABLE_UTC",),
     ),
     Refused(
-        "task_annotations",
-        "attributes of tasks are set where the task is made: @app.task(max_retries=5), or a base class",
-        old=("CELERY_ANNOTATIONS",),
-    ),
-    Refused(
         "task_publish_retry_policy",
         "a publish is tried again until task_publish_timeout has passed; set that",
         old=("CELERY_TASK_PUBLISH_RETRY_POLICY",),
