@@ -31,12 +31,16 @@ local function state_of(value)
   return value:match('^status: (%u+)') or value:match('\nstatus: (%u+)')
 end
 
+local life = ARGV[1] ~= '' and ARGV[1]
+local function put(key, value, ...)
+  if life then return redis.call('SET', key, value, 'PX', life, ...) end
+  return redis.call('SET', key, value, ...)
+end
+
 -- KEYS: of the records. ARGV: milliseconds of life or nothing; of each record its value and whether it is ready.
 for i, key in ipairs(KEYS) do
   local value = ARGV[2 * i]
-  local old = redis.call('GET', key)
-  if not old or not ready[state_of(old)] then
-    if ARGV[1] == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ARGV[1]) end
+  if put(key, value, 'NX') or (not ready[state_of(redis.call('GET', key))] and put(key, value)) then
     redis.call('PUBLISH', key, value)
   end
 end

@@ -42,27 +42,34 @@ if ARGV[9] == '1' then
   for q = 1, queues do bring_due(ARGV[8 + 3 * q], KEYS[4 + (q - 1) * width], now) end
 end
 
-local taken, entries, renewed, ends, failure = {''}, {}, {}, {}, nil
+local taken, entries, failure = {''}, {}, nil
+-- How many to take out at once, and how many bytes: a first one shows how large they are. Many large ones together
+-- cost the server several times what they cost apart.
+local portion, budget = 1, 1048576
 local function take(q, wanted)
-  local given = 0
-  for s = 1, #steps do
-    if given >= wanted then break end
-    local list = redis.pcall('RPOP', KEYS[4 + (q - 1) * width + s], wanted - given)
+  local given, s = 0, 1
+  while s <= #steps and given < wanted and budget > 0 do
+    local asked = math.min(wanted - given, portion)
+    local list = redis.pcall('RPOP', KEYS[4 + (q - 1) * width + s], asked)
     if list and list.err then
       failure = list
-    elseif list then
+      list = nil
+    end
+    if not list or #list < asked then s = s + 1 end
+    if list then
+      local bytes = 0
       for _, message in ipairs(list) do
         given = given + 1
+        bytes = bytes + #message
         local token = ARGV[9 + 3 * q] .. string.format('%04x', #taken / 2)
-        entries[#entries + 1] = token
-        entries[#entries + 1] = '[' .. message .. ARGV[10 + 3 * q]
-        renewed[#renewed + 1] = second
-        renewed[#renewed + 1] = token
-        ends[#ends + 1] = till
-        ends[#ends + 1] = token
-        taken[#taken + 1] = q
-        taken[#taken + 1] = message
+        local place = #entries
+        entries[place + 1] = token
+        entries[place + 2] = '[' .. message .. ARGV[10 + 3 * q]
+        taken[place + 2] = q
+        taken[place + 3] = message
       end
+      budget = budget - bytes
+      portion = math.max(1, math.min(8 * portion, math.floor(budget * #list / bytes)))
     end
   end
   return given
@@ -71,7 +78,7 @@ end
 -- The queues share the limit evenly as far as they have enough.
 local giving = {}
 for q = 1, queues do giving[q] = q end
-while #giving > 0 and limit > 0 do
+while #giving > 0 and limit > 0 and budget > 0 do
   local share = math.max(1, math.floor(limit / #giving))
   local still = {}
   for _, q in ipairs(giving) do
@@ -87,8 +94,15 @@ end
 for i = 1, #entries, 2000 do
   local last = math.min(i + 1999, #entries)
   redis.call('HSET', unacked, unpack(entries, i, last))
-  redis.call('ZADD', index, unpack(renewed, i, last))
-  redis.call('ZADD', leases, unpack(ends, i, last))
+  -- The greatest token first: a small sorted set is searched from its beginning for where each belongs.
+  local scores = {}
+  for at = last - 1, i, -2 do
+    scores[#scores + 1] = second
+    scores[#scores + 1] = entries[at]
+  end
+  redis.call('ZADD', index, unpack(scores))
+  for at = 1, #scores, 2 do scores[at] = till end
+  redis.call('ZADD', leases, unpack(scores))
 end
 if #entries > 0 then
   redis.call('EXPIRE', leases, ARGV[10])
