@@ -26,6 +26,7 @@ CAPABILITIES: Mapping[str, str] = {
     "peek": "waiting messages can be looked at without being consumed",
     "dead-letter": "keeps dead letters with their evidence",
     "garbage": "finds and removes what dead processes have left at the broker",
+    "ahead": "a receive can be begun before its messages are wanted",
     "census": "knows all its queues, what is held and delayed in them, and how old their oldest message is",
 }
 
@@ -166,6 +167,15 @@ class Transport(Driver):
         no queue starves another. Delayed messages whose time has come and held ones whose lease has run out (or whose
         holder is dead) are among them.
         """
+
+    def receive_ahead(self, queues: Sequence[str], limit: int) -> None:  # noqa: ARG002 (an optional method)
+        """Begin to receive and do not wait: whatever is there now, up to `limit`, is held for the next `receive` of
+        these queues, which returns it without asking for more. A second call before that does nothing. Only with the
+        capability "ahead"."""
+        raise UnsupportedCapability(f"{type(self).__name__} cannot receive ahead")
+
+    def return_ahead(self) -> None:
+        """Give back what was begun by `receive_ahead` and has not been received; it does not count as a delivery."""
 
     @abstractmethod
     def wake(self) -> None:

@@ -100,7 +100,8 @@ class Keeper:
 
     def _hear(self) -> None:
         """Wait for remote control, for as long as nothing else is due."""
-        is_pressed = self._worker.stopping or len(self._worker.inflight) > self._worker.pool.width
+        worker = self._worker
+        is_pressed = worker.stopping or worker.ahead_since is not None or len(worker.inflight) > worker.pool.width
         patience = 0.05 if is_pressed else self._pause
         app = self._worker.app
         if not app.conf.worker_enable_remote_control or not app.transport.supports("fan-out"):
@@ -130,6 +131,9 @@ class Keeper:
 
     def _give_back_stuck(self) -> None:
         worker = self._worker
+        ahead = worker.ahead_since
+        if ahead is not None and time.monotonic() - ahead > STUCK_AFTER:
+            worker.return_ahead()
         if len(worker.inflight) <= worker.pool.width:
             return
         if time.monotonic() - max(worker.settlement.last_progress, worker.submitted) > STUCK_AFTER:

@@ -84,6 +84,8 @@ class Worker:
         self.started = time.monotonic()
         self.submitted = time.monotonic()
         """When the pool was last given something."""
+        self.ahead_since: float | None = None
+        """When messages were asked for that have not been received (monotonic); None: there are none."""
         self.ready = threading.Event()
         """Set once the worker consumes."""
         self.stopping = False
@@ -181,6 +183,7 @@ class Worker:
         if self.deadline is None or not (self._runs_here and self.pulse.is_excused):
             return
         self.pool.withdraw()
+        self.return_ahead()
         if time.monotonic() >= self.deadline:
             self.leave()
 
@@ -226,6 +229,8 @@ class Worker:
                 continue
             requests = self._admit(deliveries) if deliveries else []
             if requests:
+                if len(deliveries) == room > 1 and self._runs_here and not self.stopping:
+                    self._fetch_ahead()
                 self._submit(requests)
 
     def _fetch(self, room: int) -> list[Delivery]:
@@ -235,6 +240,9 @@ class Worker:
         # The first receive, also after an outage, does not wait: it is to show that messages come.
         patience = self._patience if reconnection.is_proved else 0.0
         transport = self.app.transport
+        if self.ahead_since is not None and room == 1:  # tasks take longer by now
+            self.return_ahead()
+        self.ahead_since = None
         try:
             deliveries = transport.receive(self.queues, room, patience)
         except TransportError:
@@ -247,6 +255,23 @@ class Worker:
         if not reconnection.is_proved:
             reconnection.succeeded()
         return deliveries
+
+    def _fetch_ahead(self) -> None:
+        """Have the broker look for the next messages while this thread runs the tasks that it has brought. The keeper
+        gives them back when that takes longer than such tasks do."""
+        transport = self.app.transport
+        if transport.supports("ahead"):
+            try:
+                transport.receive_ahead(self.queues, self.limit())
+            except TransportError:
+                return  # the next receive meets it too
+            self.ahead_since = time.monotonic()
+
+    def return_ahead(self) -> None:
+        """Give back what was fetched ahead and not received."""
+        if self.ahead_since is not None:
+            self.ahead_since = None
+            self.app.transport.return_ahead()
 
     def _wait_for_broker(self, error: TransportError) -> None:
         self.pulse.come_round()
@@ -311,6 +336,10 @@ class Worker:
         self._give_back()
 
     def _give_back(self) -> None:
+        try:
+            self.return_ahead()
+        except TransportError as error:
+            logger.warning("cannot give back what was fetched ahead: %s; it comes back when its lease ends", error)
         held = [item.delivery for _, item in self.inflight.items() if not item.early]
         if held:
             try:

@@ -42,7 +42,7 @@ class RedisTransport(Transport):
 
     capabilities = frozenset((
         "durable", "processes", "multi-host", "delay", "order", "priority", "lease", "fan-out", "reply", "peek",
-        "dead-letter", "census", "garbage",
+        "dead-letter", "census", "garbage", "ahead",
     ))  # fmt: skip
 
     def __init__(self, options: TransportOptions) -> None:
@@ -103,6 +103,12 @@ class RedisTransport(Transport):
 
     def receive(self, queues: Sequence[str], limit: int, timeout: float | None) -> list[Delivery]:
         return self._receiving.receive(queues, limit, timeout)
+
+    def receive_ahead(self, queues: Sequence[str], limit: int) -> None:
+        self._receiving.ask(queues, limit)
+
+    def return_ahead(self) -> None:
+        self.reject(self._receiving.take_asked(), started=False)
 
     def wake(self) -> None:
         self._receiving.wake()

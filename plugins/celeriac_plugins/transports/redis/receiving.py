@@ -13,7 +13,9 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -46,6 +48,57 @@ message on a connection that is dead."""
 _REST, _LONGEST_REST = 0.0005, 0.02
 
 
+class _Claim:
+    """One run of the script that takes messages."""
+
+    __slots__ = ("_keys", "_name", "_queues", "_span", "_until", "limit", "look", "now")
+
+    def __init__(
+        self,
+        keys: Keys,
+        queues: Sequence[QueueKeys],
+        name: str,
+        limit: int,
+        now: float,
+        lease: float,
+        span: float,
+        look: bool,
+    ) -> None:
+        self._keys = keys
+        self._queues = queues
+        self._name = name
+        self._until = now + lease
+        self._span = span
+        self.limit = limit
+        self.now = now
+        self.look = look
+        """Whether what is due and what was left behind is brought in first."""
+
+    def names(self) -> list[str]:
+        names = [*self._keys.held]
+        for each in self._queues:
+            names += (each.delayed, *each.lists)
+        return names
+
+    def numbers(self) -> list[Any]:
+        now, until = self.now, self._until
+        found: list[Any] = [*self._keys.layout, now, now - self._span, int(until * 1000), self._span, self.limit]
+        found += (int(self.look), int(until - now) + _LEASES_LIFE)
+        for each in self._queues:
+            found += (each.name, each.digest + self._name, each.tail)
+        return found
+
+    def deliveries(self, reply: list[Any]) -> list[Delivery]:
+        """Queue number and message of each stand in turn, behind a first text."""
+        read, queues = envelope.read, self._queues
+        found: list[Delivery] = []
+        for number in range((len(reply) - 1) // 2):
+            keys = queues[reply[2 * number + 1] - 1]
+            message, begun = read(reply[2 * number + 2])
+            found.append(Delivery(message, keys.name, begun + 1, f"{keys.digest}{self._name}{number:04x}"))
+        return found
+
+
 class Receiving:
     """The receives of one transport."""
 
@@ -65,6 +118,8 @@ class Receiving:
         self._owner = secrets.token_hex(5)
         self._claims = count()
         self._seats = Seats()
+        self._ahead: deque[tuple[Seat, tuple[str, ...], _Claim]] = deque()
+        """A claim that was sent and whose answer nobody has read, at most one."""
 
     def receive(self, queues: Sequence[str], limit: int, timeout: float | None) -> list[Delivery]:
         if limit < 1 or not queues:
@@ -73,9 +128,23 @@ class Receiving:
             raise self._faces.down(f"{self._place.shown} was closed by this process; make a new object")
         if self._seats.take_wake():
             timeout = 0
+        names = tuple(dict.fromkeys(queues))
+        if self._ahead:
+            found = self._take_ahead(names)
+            if found:
+                return found
         seat = self._seats.take()
         try:
-            return self._receive(seat, tuple(dict.fromkeys(queues)), min(limit, _MOST), timeout)
+            with self._talking(seat):
+                return self._receive(seat, names, min(limit, _MOST), timeout)
+        finally:
+            self._seats.give_back(seat)
+
+    @contextmanager
+    def _talking(self, seat: Seat) -> Iterator[None]:
+        """A block that talks through this seat; an error ends its connection."""
+        try:
+            yield
         except (self._faces.down, self._faces.damaged):
             raise  # from connecting
         except (OSError, HiredisError) as error:
@@ -84,7 +153,57 @@ class Receiving:
         except BaseException:  # between a command and its reply
             seat.close()
             raise
+
+    # ahead of time
+
+    def ask(self, queues: Sequence[str], limit: int) -> None:
+        """Send a claim, whose answer is for the next receive of these queues, or for `take_asked`."""
+        if self._ahead or self._seats.closed:
+            return
+        names = tuple(dict.fromkeys(queues))
+        seat = self._seats.lend()
+        try:
+            with self._talking(seat):
+                claim = self._prepare(seat, names, min(limit, _MOST))
+                command = ("EVALSHA", scripts.CLAIM.digest, len(claim.names()), *claim.names(), *claim.numbers())
+                self._link(seat).send([command], time.monotonic() + PATIENCE)
+        except BaseException:
+            self._seats.give_back(seat)
+            raise
+        self._ahead.append((seat, names, claim))
+        if self._seats.closed:
+            self._drop_ahead()
+
+    def take_asked(self) -> list[Delivery]:
+        """What was asked for and has not been received: it is for the caller to give back."""
+        return self._take_ahead(None)
+
+    def _take_ahead(self, queues: tuple[str, ...] | None) -> list[Delivery]:
+        """Whoever takes it off the deque reads the answer. One for other queues stays where it is."""
+        try:
+            ahead = self._ahead.pop()
+        except IndexError:
+            return []
+        seat, names, claim = ahead
+        if queues is not None and queues != names:
+            self._ahead.append(ahead)
+            return []
+        try:
+            with self._talking(seat):
+                reply = seat.link.reply(time.monotonic() + PATIENCE) if seat.link is not None else None
+                if isinstance(reply, ReplyError):
+                    if str(reply).startswith("NOSCRIPT"):  # the server was emptied; the next receive brings the script
+                        return []
+                    raise reply
+                return self._found(seat, claim, reply) if reply is not None else []
         finally:
+            self._seats.give_back(seat)
+
+    def _drop_ahead(self) -> None:
+        """Leave it to the leases."""
+        with suppress(IndexError):
+            seat = self._ahead.pop()[0]
+            seat.close()
             self._seats.give_back(seat)
 
     def _receive(self, seat: Seat, queues: tuple[str, ...], limit: int, timeout: float | None) -> list[Delivery]:
@@ -111,39 +230,42 @@ class Receiving:
 
     # taking
 
-    def _claim(self, seat: Seat, queues: tuple[str, ...], limit: int) -> list[Delivery]:
-        now, lease = self._now(), self._lease
-        keys = self._keys
+    def _prepare(self, seat: Seat, queues: tuple[str, ...], limit: int) -> _Claim:
+        """A claim, and the connection ready for it."""
+        now, keys = self._now(), self._keys
         turn = next(self._turns) % len(queues)
         giving = [keys.of(queue) for queue in (*queues[turn:], *queues[:turn])]
-        names = [*keys.held]
-        claim = f"{self._owner}{next(self._claims):08x}"
         look = seat.watched is not None or not 0 <= now - self._looked < _LOOK_EVERY
-        arguments: list[Any] = [*keys.layout, now, now - self._timeout, int((now + lease) * 1000), self._timeout, limit]
-        arguments += (int(look), int(lease) + _LEASES_LIFE)
-        for each in giving:
-            names += (each.delayed, *each.lists)
-            arguments += (each.name, each.digest + claim, each.tail)
         seat.watched = None
-        link, deadline = self._link(seat), time.monotonic() + PATIENCE
-        self._show(seat, link, giving, deadline)
-        # Whoever has not found all that it asked for lately sleeps soon: that is prepared in the same write.
-        is_idle = seat.is_idle
-        reply, *told = link.run_before(
-            scripts.CLAIM, names, arguments, self._watching(queues) if is_idle else (), deadline
+        self._show(seat, self._link(seat), giving, time.monotonic() + PATIENCE)
+        return _Claim(
+            keys, giving, f"{self._owner}{next(self._claims):08x}", limit, now, self._lease, self._timeout, look
         )
-        seat.is_idle = (len(reply) - 1) // 2 < limit
-        if len(reply) > 1:
-            self._looked = now if look else self._looked
+
+    def _found(self, seat: Seat, claim: _Claim, reply: list[Any]) -> list[Delivery]:
+        found = claim.deliveries(reply)
+        seat.is_idle = len(found) < claim.limit
+        if found and claim.look:
+            self._looked = claim.now
+        return found
+
+    def _claim(self, seat: Seat, queues: tuple[str, ...], limit: int) -> list[Delivery]:
+        claim = self._prepare(seat, queues, limit)
+        # Whoever has not found all that it asked for lately sleeps soon: that is prepared in the same write.
+        watching = self._watching(queues) if seat.is_idle else ()
+        deadline = time.monotonic() + PATIENCE
+        reply, *told = self._link(seat).run_before(scripts.CLAIM, claim.names(), claim.numbers(), watching, deadline)
+        found = self._found(seat, claim, reply)
+        if found:
             self._watched(seat, queues, told)
-            return _deliveries(reply, giving, claim)
-        if not look:  # nothing was ready, so look for what is due
+            return found
+        if not claim.look:  # nothing was ready, so look for what is due
             self._looked = -1.0
             return self._claim(seat, queues, limit)
-        self._looked = now
+        self._looked = claim.now
         due, _, held = reply[0].partition(b";")
         seat.look_at = float(due or math.inf)
-        seat.ask_at = min(float(held or math.inf), now + lease)
+        seat.ask_at = min(float(held or math.inf), claim.now + self._lease)
         self._watched(seat, queues, told)
         return []
 
@@ -242,6 +364,7 @@ class Receiving:
         self._seats.wake()
 
     def close(self) -> None:
+        self._drop_ahead()
         self._seats.close()
 
     def before_fork(self) -> None:
@@ -249,18 +372,10 @@ class Receiving:
 
     def after_fork(self, *, child: bool) -> None:
         if child:
+            self._drop_ahead()
             self._seats.drop()
             self._start_afresh()
 
 
 def _left(deadline: float | None) -> float:
     return 3600.0 if deadline is None else deadline - time.monotonic()
-
-
-def _deliveries(reply: list[Any], queues: Sequence[QueueKeys], claim: str) -> list[Delivery]:
-    found: list[Delivery] = []
-    for number in range((len(reply) - 1) // 2):
-        keys = queues[reply[2 * number + 1] - 1]
-        message, begun = envelope.read(reply[2 * number + 2])
-        found.append(Delivery(message, keys.name, begun + 1, f"{keys.digest}{claim}{number:04x}"))
-    return found

@@ -61,8 +61,15 @@ class Seats:
         self._taken.append(seat)
         return seat
 
+    def lend(self) -> Seat:
+        """One to send through. Nobody sits there, so nobody can be called to return from it."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return Seat()
+
     def give_back(self, seat: Seat) -> None:
-        with suppress(ValueError):  # woken
+        with suppress(ValueError):  # woken, or lent
             self._taken.remove(seat)
         self._free.append(seat)
         if self.closed:

@@ -13,6 +13,7 @@ The other things that may be set, and the methods that may be replaced, are thos
 
 from __future__ import annotations
 
+from celeriac.testing.suite.transport.ahead import AheadClauses
 from celeriac.testing.suite.transport.clauses import TransportClauses
 from celeriac.testing.suite.transport.dead_letters import DeadLetterClauses
 from celeriac.testing.suite.transport.delaying import DelayClauses
@@ -36,6 +37,7 @@ class TransportSuite(
     PublishClauses,
     OrderClauses,
     ReceiveClauses,
+    AheadClauses,
     WaitClauses,
     SettleClauses,
     DelayClauses,
