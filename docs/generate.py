@@ -213,7 +213,51 @@ def _terminate(driver: type[Driver]) -> str:
 
 # writing
 
+# Celery's names
+
+CELERY_HEAD = f"""# Celery's names
+
+{NOTE}
+
+The public modules and names of Celery {{version}}, and what became of them in the
+[face](../coming-from-celery.md#without-changing-imports): {{modules_here}} of {{modules}} modules are here, and
+{{here}} of {{names}} names (functions, classes, constants, and the members of the classes that projects use).
+`import celery…` of anything below ends in an error with these words. `celeriac migrate check` says which of them a
+project uses.
+"""
+
+
+def celery_names() -> str:
+    """What `celeriac_contrib.celery` lacks, with the reasons, and how much it has."""
+    from celeriac_contrib.celery import inventory
+
+    rows = list(inventory.compared())
+    modules, named = [row for row in rows if not row.name], [row for row in rows if row.name]
+    head = CELERY_HEAD.format(
+        version=inventory.written_down()["version"],
+        modules=len(modules),
+        modules_here=sum(row.is_here for row in modules),
+        names=len(named),
+        here=sum(row.is_here for row in named),
+    )
+    absent = [row for row in modules if not row.is_here]
+    lacking = [row for row in named if not row.is_here and row.module not in {each.module for each in absent}]
+    return "\n".join(
+        [
+            head,
+            "## Modules\n",
+            _table(("Module", "Instead"), [(f"`celery.{row.module}`", row.reason or "") for row in absent]),
+            "## Names in modules that are here\n",
+            _table(
+                ("Name", "Instead"),
+                [(f"`celery.{row.module}.{row.name}`".replace("..", "."), row.reason or "") for row in lacking],
+            ),
+        ]
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/celery.md": celery_names,
     "reference/cli.md": cli,
     "reference/drivers.md": drivers,
     "reference/errors.md": errors_,

@@ -33,7 +33,7 @@ def configure(app: Celeriac, given: Mapping[str, Any]) -> Settings:
     wanted = Settings()
     wanted.load(*environment)
     wanted.update(given, "constructor")
-    _load_profiles(settings, app.main, wanted.settings_profiles)
+    load_profiles(settings, app.main, wanted.settings_profiles)
     settings.load(*environment)
     settings.update(given, "constructor")
     for read in app._sources:  # noqa: SLF001 (the app's own second half)
@@ -44,14 +44,15 @@ def configure(app: Celeriac, given: Mapping[str, Any]) -> Settings:
         settings.add_defaults(default() if callable(default) else default)
     settings.listen(app.configured)
     app._parts["conf"] = settings  # noqa: SLF001
-    _register_hooks(app, settings)
+    register_hooks(app, settings)
     app.on_after_configure.send(app, source=settings)
     if app.hooks.configure:
         app.hooks.configure(app=app)
     return settings
 
 
-def _load_profiles(settings: Settings, main: str | None, names: list[str]) -> None:
+def load_profiles(settings: Settings, main: str | None, names: list[str]) -> None:
+    """Settings profiles: the one named like the app, then those that are named."""
     profiles = {entry_point.name: entry_point for entry_point in list_entry_points(PROFILES_GROUP)}
     for name in dict.fromkeys([*([main] if main in profiles else []), *names]):
         if ":" in name:
@@ -66,7 +67,8 @@ def _load_profiles(settings: Settings, main: str | None, names: list[str]) -> No
         settings.load(sources.obj(source, label=f"settings profile {name}"))
 
 
-def _register_hooks(app: Celeriac, settings: Settings) -> None:
+def register_hooks(app: Celeriac, settings: Settings) -> None:
+    """The loader, the listeners that are installed, and those that the settings name."""
     if app._loader is not None:  # noqa: SLF001
         from celeriac.loader import LoaderHooks
 

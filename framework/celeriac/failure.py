@@ -15,11 +15,23 @@ from typing import Any, Self
 from celeriac import errors
 from celeriac.errors import TaskFailed
 
-_CELERYS_NAMES = {
-    "TaskRevokedError": "TaskRevoked",
-    "WorkerLostError": "WorkerLost",
-    "MaxRetriesExceededError": "MaxRetriesExceeded",
+CELERYS_NAMES: dict[str, tuple[str, str]] = {
+    "ChordError": ("celery.exceptions", "ChordError"),
+    "ConfigurationError": ("celery.exceptions", "ImproperlyConfigured"),
+    "MaxRetriesExceeded": ("celery.exceptions", "MaxRetriesExceededError"),
+    "NotRegistered": ("celery.exceptions", "NotRegistered"),
+    "ResultTimeout": ("celery.exceptions", "TimeoutError"),
+    "Retry": ("celery.exceptions", "Retry"),
+    "SoftTimeLimitExceeded": ("billiard.exceptions", "SoftTimeLimitExceeded"),
+    "TaskRevoked": ("celery.exceptions", "TaskRevokedError"),
+    "TimeLimitExceeded": ("billiard.exceptions", "TimeLimitExceeded"),
+    "TransportDown": ("kombu.exceptions", "OperationalError"),
+    "WorkerLost": ("billiard.exceptions", "WorkerLostError"),
 }
+"""Errors of ours that Celery has too, by its module and name: so they stand in results, which its clients rebuild."""
+
+_OURS = {theirs: ours for ours, (_, theirs) in CELERYS_NAMES.items()}
+_THEIR_MODULES = frozenset({"celeriac.errors", "celery.exceptions", "billiard.exceptions", "kombu.exceptions"})
 
 PLAIN = (str, int, float, bool, type(None))
 
@@ -48,7 +60,10 @@ class ErrorInfo(str):
 def to_document(error: BaseException) -> dict[str, Any]:
     """The exception as plain values."""
     kind = type(error)
-    return {"exc_type": kind.__qualname__, "exc_message": _plain_args(error), "exc_module": kind.__module__}
+    name, module = kind.__qualname__, kind.__module__
+    if module == errors.__name__ and name in CELERYS_NAMES:
+        module, name = CELERYS_NAMES[name]
+    return {"exc_type": name, "exc_message": _plain_args(error), "exc_module": module}
 
 
 def from_document(document: Any, packages: Collection[str] = ()) -> BaseException:
@@ -115,13 +130,13 @@ def _find(name: str, module: Any, packages: Collection[str]) -> type[BaseExcepti
     source: Any = None
     if module in (None, "builtins", "exceptions"):
         source = builtins
-    elif module in ("celeriac.errors", "celery.exceptions", "billiard.exceptions"):
-        source = errors
+    elif module in _THEIR_MODULES:
+        name, source = _OURS.get(name, name), errors
+        if not hasattr(errors, name):  # one that Celery alone has: its own, or our face's, where that is loaded
+            source = sys.modules.get(module)
     elif isinstance(module, str) and module.partition(".")[0] in packages:
         source = sys.modules.get(module)
     found = getattr(source, name, None) if source is not None else None
-    if found is None and source is errors:
-        found = getattr(errors, _CELERYS_NAMES.get(name, ""), None)
     if isinstance(found, type) and issubclass(found, Exception):
         return found
     return None

@@ -20,7 +20,7 @@ from celeriac.kinds import KINDS
 PACKAGES = ("celeriac", "celeriac_plugins", "celeriac_contrib")
 DISTRIBUTION = distribution("celeriac")
 EXTRAS = set(DISTRIBUTION.metadata.get_all("Provides-Extra") or ())
-DRIVERS = [each for each in DISTRIBUTION.entry_points if each.group.startswith("celeriac.")]
+DRIVERS = [each for each in DISTRIBUTION.entry_points if each.group in {kind.group for kind in KINDS.values()}]
 
 ANOTHER_NAME_OF = {"amqps": "amqp", "pyamqp": "amqp", "zlib": "gzip", "rediss": "redis", "sentinel": "redis"}
 """Entry points that share the module of another."""

@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING
 import click
 
 from celeriac.cli.session import Session
+from celeriac.registry import list_entry_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+GROUP = "celeriac.commands"
+
+
+def installed_command(name: str) -> click.Command | None:
+    """The command that an entry point of ``celeriac.commands`` offers under this name; nothing else is imported."""
+    for entry_point in list_entry_points(GROUP):
+        if entry_point.name == name:
+            command: click.Command = entry_point.load()
+            return command
+    return None
 
 
 def extra_commands(session: Session) -> Mapping[str, click.Command]:

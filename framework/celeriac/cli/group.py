@@ -35,6 +35,7 @@ def global_options(*, hidden: bool = False) -> list[click.Option]:
     app = {"envvar": "CELERIAC_APP", "show_envvar": True} if not hidden else {}
     config = {"envvar": "CELERIAC_CONFIG", "show_envvar": True} if not hidden else {}
     debug = {"envvar": "CELERIAC_DEBUG", "show_envvar": True} if not hidden else {}
+    face = {"envvar": "CELERIAC_AS_CELERY", "show_envvar": True} if not hidden else {}
     return [
         _option(
             "-A",
@@ -53,6 +54,13 @@ def global_options(*, hidden: bool = False) -> list[click.Option]:
             hidden=hidden,
             help="Settings to take over the app's own: a .toml, .json or .py file, or a module.",
             **config,
+        ),
+        _option(
+            "--as-celery",
+            is_flag=True,
+            hidden=hidden,
+            help="Run a Celery project: `import celery` is Celeriac, here and in the processes started from here.",
+            **face,
         ),
         _option("--workdir", metavar="FOLDER", hidden=hidden, help="Change to this folder first."),
         _option("-q", "--quiet", is_flag=True, hidden=hidden, help="No banner and no notices."),

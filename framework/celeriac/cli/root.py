@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from celeriac import __version__
+from celeriac.cli.face import faced
 from celeriac.cli.group import LazyGroup
 from celeriac.cli.session import Session
 from celeriac.errors import CeleriacError, ConfigurationError, NotRegistered
@@ -42,6 +43,15 @@ USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 class Root(LazyGroup):
     """The outermost group. It alone ends the process."""
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            from celeriac.cli.extra import installed_command
+
+            installed = installed_command(cmd_name)
+            if installed is not None:
+                return installed
+        return super().get_command(ctx, cmd_name)
+
     def more(self, ctx: click.Context) -> Mapping[str, click.Command]:
         """The commands of plugins (hook ``celeriac_cli_commands``)."""
         from celeriac.cli.extra import extra_commands
@@ -54,7 +64,12 @@ class Root(LazyGroup):
         if not extra.pop("standalone_mode", True):
             return super().main(args, prog_name, standalone_mode=False, **extra)
         session = extra.setdefault("obj", Session())
-        sys.exit(_guarded(session, lambda: super(Root, self).main(args, prog_name, standalone_mode=False, **extra)))
+
+        def run() -> Any:
+            words = faced(sys.argv[1:] if args is None else args)
+            return super(Root, self).main(words, prog_name, standalone_mode=False, **extra)
+
+        sys.exit(_guarded(session, run))
 
 
 def run(app: Celeriac, arguments: Sequence[str]) -> int:

@@ -24,6 +24,7 @@ class Session:
         self.broker: str | None = None
         self.result_backend: str | None = None
         self.config: str | None = None
+        self.as_celery = False
         self.workdir: str | None = None
         self.quiet = False
         self.no_color = False

@@ -22,9 +22,9 @@ from celeriac.settings.source import Source
 
 ENVIRONMENT_PREFIX = "CELERIAC_"
 
-NOT_SETTINGS = frozenset({"CELERIAC_APP", "CELERIAC_CONFIG", "CELERIAC_DEBUG"})
-"""Variables that choose the app and its configuration, and whether errors show their tracebacks; the command line reads
-them."""
+NOT_SETTINGS = frozenset({"CELERIAC_APP", "CELERIAC_AS_CELERY", "CELERIAC_CONFIG", "CELERIAC_DEBUG"})
+"""Variables that choose the app and its configuration, whether Celery's face is put on, and whether errors show their
+tracebacks; the command line reads them."""
 
 CELERY_VARIABLES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 """The variables that Celery reads settings from, as far as we do so too."""

@@ -1,0 +1,512 @@
+"""The app by Celery's name and with Celery's habits, over Celeriac's."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from celeriac import Celeriac
+from celeriac.errors import ConfigurationError
+from celeriac_contrib.celery import _state
+from celeriac_contrib.celery.absent import absent
+from celeriac_contrib.celery.app.settings import CelerySettings
+from celeriac_contrib.celery.app.tasks import TaskRegistry
+
+if TYPE_CHECKING:
+    from celeriac.message import Publication
+
+__all__ = ("Celery",)
+
+BUILTIN_FIXUPS = ("celeriac_contrib.celery.fixups.django:fixup",)
+
+
+class Celery(Celeriac):
+    """``Celery("proj", broker="redis://", backend="redis://")``.
+
+    It is a `celeriac.Celeriac`; so all that Celeriac has works on it too.
+    """
+
+    builtin_fixups = BUILTIN_FIXUPS
+    task_cls: Any = "celeriac_contrib.celery.app.task:Task"
+    registry_cls = TaskRegistry
+
+    def __init__(
+        self,
+        main: str | None = None,
+        loader: Any = None,
+        backend: Any = None,
+        amqp: Any = None,
+        events: Any = None,
+        log: Any = None,
+        control: Any = None,
+        set_as_current: bool = True,
+        tasks: Any = None,
+        broker: Any = None,
+        include: Iterable[str] | str | None = None,
+        changes: Mapping[str, Any] | None = None,
+        config_source: Any = None,
+        fixups: Iterable[Any] | None = None,
+        task_cls: Any = None,
+        autofinalize: bool = True,
+        namespace: str | None = None,
+        strict_typing: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        given = {"amqp": amqp, "events": events, "log": log, "control": control}
+        exchanged = sorted(name for name, value in given.items() if value is not None)
+        if exchanged:
+            raise ConfigurationError(
+                f"Celery({exchanged[0]}=…) exchanges a part of Celery's machinery that is not here; drivers and hooks "
+                "do that (docs/first-plugin.md)"
+            )
+        include = [include] if isinstance(include, str) else list(include or ())
+        super().__init__(main, include=include)
+        self._origin = sys._getframe(1).f_globals.get("__file__")
+        self._preconf = {**(changes or {}), **kwargs}
+        self._preconf.update({key: value for key, value in _urls(broker, backend, kwargs).items() if value is not None})
+        self._config: list[tuple[Any, str | None, bool]] = []
+        self._defaults: list[Any] = []
+        self.set_as_current = set_as_current
+        self.autofinalize = autofinalize
+        self.namespace = namespace
+        self.strict_typing = strict_typing
+        self.loader_cls = loader
+        self.finalized = False
+        self.steps: dict[str, set[Any]] = {"worker": set(), "consumer": set()}
+        self.user_options: dict[str, set[Any]] = {"worker": set(), "preload": set()}
+        self.task_cls = task_cls or self.task_cls
+        self.tasks: Any = self.registry_cls(tasks or {})
+        if config_source is not None:
+            self.config_from_object(config_source, namespace=namespace)
+        self._signals()
+        if set_as_current:
+            self.set_current()
+        self.fixups = list(self.builtin_fixups if fixups is None else fixups)
+        self._fixups = [found for found in (_symbol(each)(self) for each in self.fixups) if found is not None]
+        self.on_init()
+        _state._register_app(self)
+
+    def _signals(self) -> None:
+        from celeriac_contrib.celery.app.hooks import Signals
+        from celeriac_contrib.celery.utils.dispatch.signal import Signal
+
+        self.on_configure: Any = Signal(name="app.on_configure")
+        self.on_after_configure: Any = Signal(name="app.on_after_configure", providing_args={"source"})
+        self.on_after_finalize: Any = Signal(name="app.on_after_finalize")
+        self.on_after_fork: Any = Signal(name="app.on_after_fork")
+        self._listeners = Signals(self)
+
+    def on_init(self) -> None:
+        """For subclasses: the app has been made."""
+
+    # which app is meant
+
+    def set_current(self) -> None:
+        """Mean this app in this thread."""
+        _state._set_current_app(self)
+
+    def set_default(self) -> None:
+        """Mean this app in threads that have set none."""
+        _state.set_default_app(self)
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        _state._forget_app(self)
+
+    # settings
+
+    @property
+    def conf(self) -> CelerySettings:
+        """The settings, read at the first use: environment, constructor, then what `config_from_object` was given."""
+        conf = self._parts.get("conf")
+        if conf is None:
+            conf = self._configure()
+        return cast("CelerySettings", conf)
+
+    @conf.setter
+    def conf(self, value: Mapping[str, Any]) -> None:
+        self._parts["conf"] = _settings_of(value)
+        self.configured()
+
+    def _configure(self) -> CelerySettings:
+        from celeriac.configure import load_profiles, register_hooks
+        from celeriac.settings import sources
+        from celeriac_contrib.celery.app.reading import read
+
+        self.on_configure.send(sender=self)
+        conf = CelerySettings()
+        self._parts["conf"] = conf
+        try:
+            for source, namespace, silent in self._config:
+                conf.load(*read(source, namespace, silent=silent))
+            self.prepare_config(conf)
+            conf.update(self._preconf, "constructor")
+            conf.load(*sources.environment(os.environ))
+            load_profiles(conf, None, conf.settings_profiles)
+            for default in self._defaults:
+                conf.add_defaults(default() if callable(default) else default)
+            conf.complete()
+        except BaseException:
+            del self._parts["conf"]
+            raise
+        self._listeners.listen_to_all()
+        register_hooks(self, conf)
+        if self.hooks.configure:
+            self.hooks.configure(app=self)
+        self.on_after_configure.send(sender=self, source=conf)
+        return conf
+
+    def config_from_object(
+        self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None
+    ) -> None:
+        """Take settings from a module, a class, a mapping, or the name of one; read when they are first asked for, or
+        now with `force`."""
+        self._config = [(obj, namespace or self.namespace, silent)]
+        if "conf" in self._parts:
+            self._parts.pop("conf")
+            self.configured()
+        if force:
+            self.conf  # noqa: B018 (reading is loading)
+
+    def config_from_envvar(self, variable_name: str, silent: bool = False, force: bool = False) -> Any:
+        """Take settings from the module that an environment variable names."""
+        module = os.environ.get(variable_name)
+        if not module:
+            if silent:
+                return False
+            raise ConfigurationError(f"the environment variable {variable_name} is not set; it should name a module")
+        return self.config_from_object(module, silent=silent, force=force)
+
+    def config_from_cmdline(self, argv: Iterable[str], namespace: str = "celery") -> None:
+        """Take settings from texts such as ``task.time_limit=30`` or ``worker_concurrency=4``."""
+        pairs = (text.partition("=") for text in argv)
+        self.conf.update({name.replace(".", "_"): _plain(value) for name, _, value in pairs})
+
+    def add_defaults(self, fun: Any) -> None:
+        """Settings that hold where nothing else sets them: a mapping, or a function that gives one."""
+        if "conf" in self._parts:
+            self.conf.add_defaults(fun() if callable(fun) else fun)
+        else:
+            self._defaults.append(fun)
+
+    def either(self, default_key: str, *defaults: Any) -> Any:
+        """The first of the values that is not None; at last the setting."""
+        return next((value for value in defaults if value is not None), self.conf.get(default_key))
+
+    def prepare_config(self, c: Any) -> Any:
+        """For subclasses: the settings before they are used."""
+        return c
+
+    def setup_security(
+        self,
+        allowed_serializers: Iterable[str] | None = None,
+        key: str | None = None,
+        key_password: str | None = None,
+        cert: str | None = None,
+        store: str | None = None,
+        digest: str = "sha256",
+        serializer: str = "json",
+    ) -> None:
+        """Sign messages, and accept signed ones only."""
+        if serializer != "json":
+            raise ConfigurationError(f"signed messages hold JSON, not {serializer!r}")
+        given = {
+            "security_key": key,
+            "security_key_password": key_password,
+            "security_certificate": cert,
+            "security_cert_store": store,
+            "security_digest": digest,
+        }
+        self.conf.update({name: value for name, value in given.items() if value is not None})
+        self.conf.update(task_serializer="auth", accept_content=["auth", *(allowed_serializers or ())])
+        self.configured()
+
+    # tasks
+
+    @property
+    def Task(self) -> Any:
+        """The base of this app's tasks."""
+        return self._part("Task", self.create_task_cls)
+
+    def create_task_cls(self) -> Any:
+        """The class of `task_cls`, bound to this app."""
+        return self.subclass_with_self(self.task_cls, name="Task", attribute="app", keep_reduce=True, abstract=True)
+
+    def subclass_with_self(
+        self, Class: Any, name: str | None = None, attribute: str = "app", reverse: Any = None,
+        keep_reduce: bool = False, **kw: Any,
+    ) -> Any:  # fmt: skip
+        """A subclass in which `attribute` is this app."""
+        kind = _symbol(Class)
+        members = {attribute: self, "__module__": kind.__module__, "__doc__": kind.__doc__, **kw}
+        return type(name or kind.__name__, (kind,), members)
+
+    def task(self, *args: Any, **opts: Any) -> Any:
+        """Make a function a task: ``@app.task``, ``@app.task(bind=True, base=…, any_attribute=…)``."""
+        opts.pop("shared", None)
+        opts.pop("lazy", None)
+        wrap = opts.pop("filter", None) or (lambda fun: fun)
+        if len(args) == 1 and callable(args[0]):
+            return wrap(self._task_from_fun(args[0], **opts))
+        if args:
+            raise TypeError(f"@app.task takes one function and options by name, not {args!r}")
+        return lambda fun: wrap(self._task_from_fun(fun, **opts))
+
+    def _task_from_fun(
+        self, fun: Callable[..., Any], name: str | None = None, base: Any = None, bind: bool = False, **options: Any
+    ) -> Any:
+        import inspect
+
+        from celeriac_contrib.celery.app.autoretry import with_celerys_options
+        from celeriac_contrib.celery.app.task import AsyncTask
+
+        name = name or self.gen_task_name(fun.__name__, fun.__module__)
+        if name in self.tasks:
+            return self.tasks[name]
+        base = base or (AsyncTask if inspect.iscoroutinefunction(fun) else self.Task)
+        attributes = {
+            **with_celerys_options(options),
+            "app": self,
+            "name": name,
+            "bind": bind,
+            "run": fun if bind else staticmethod(fun),
+            "_decorated": True,
+            "abstract": False,
+            "__doc__": fun.__doc__,
+            "__module__": fun.__module__,
+            "__annotations__": getattr(fun, "__annotations__", {}),
+            "__wrapped__": staticmethod(fun),
+        }
+        if self.strict_typing is False:
+            attributes.setdefault("typing", False)
+        return self._registered(type(fun.__name__, (base,), attributes)())
+
+    def register_task(self, task: Any, **options: Any) -> Any:
+        """Register a class-based task, or its class; returns the instance."""
+        if isinstance(task, type):
+            task = task()
+        if not task.name:
+            task.name = self.gen_task_name(type(task).__name__, type(task).__module__)
+        for key, value in options.items():
+            setattr(task, key, value)
+        task.app = self
+        return self._registered(task)
+
+    def _registered(self, task: Any) -> Any:
+        self.tasks[task.name] = task
+        task.bind_to(self)
+        return task
+
+    def finalize(self, auto: bool = False) -> None:
+        """Everything that belongs to the app is registered at once here; this tells who waits for the moment."""
+        if not self.finalized:
+            self.finalized = True
+            self.on_after_finalize.send(sender=self)
+
+    def load_tasks(self) -> None:
+        from celeriac_contrib.celery import signals
+
+        self.conf  # noqa: B018 (what waits for the configuration comes first)
+        signals.import_modules.send(sender=self)
+        super().load_tasks()
+        self.finalize()
+
+    def autodiscover_tasks(self, packages: Any = None, related_name: str | None = "tasks", force: bool = False) -> None:
+        """Import ``<package>.tasks`` of each package; of Django's installed apps when none is named."""
+
+        def wanted() -> Iterable[str]:
+            named = packages() if callable(packages) else packages
+            if named:
+                return cast("Iterable[str]", named)
+            found: list[str] = []
+            for fixup in self._fixups:
+                if hasattr(fixup, "autodiscover_tasks"):
+                    found.extend(fixup.autodiscover_tasks())
+            return found
+
+        super().autodiscover_tasks(wanted, cast("str", related_name), force)
+
+    # calling
+
+    def send_task(
+        self, name: str, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Any:
+        """Call a task by its name."""
+        from celeriac_contrib.celery.app.options import call_options
+        from celeriac_contrib.celery.exceptions import AlwaysEagerIgnored
+
+        if self.conf.task_always_eager:
+            warnings.warn(AlwaysEagerIgnored("task_always_eager has no effect on send_task"), stacklevel=2)
+        return super().send_task(name, args, kwargs, **call_options(options))
+
+    def signature(self, *args: Any, **kwargs: Any) -> Any:
+        """``app.signature("proj.tasks.add", args=(2, 2), countdown=10)``."""
+        from celeriac_contrib.celery.canvas import signature
+
+        kwargs["app"] = self
+        return signature(*args, **kwargs)
+
+    def result_of(self, publication: Publication) -> Any:
+        headers = publication.message.headers
+        return self.AsyncResult(headers["id"], task_name=headers["task"])
+
+    def AsyncResult(self, id: str, backend: Any = None, task_name: str | None = None, **kw: Any) -> Any:
+        """The result of the task with this id."""
+        from celeriac_contrib.celery.result import AsyncResult
+
+        return AsyncResult(id, backend, task_name, self, **kw)
+
+    def GroupResult(self, id: str | None = None, results: Any = None, **kw: Any) -> Any:
+        """The results of a group."""
+        from celeriac_contrib.celery.result import GroupResult
+
+        return GroupResult(id, results, app=self, **kw)
+
+    @property
+    def ResultSet(self) -> Any:
+        """The class of sets of results, of this app."""
+        from celeriac_contrib.celery.result import ResultSet
+
+        return self.subclass_with_self(ResultSet)
+
+    @property
+    def current_task(self) -> Any:
+        """The task that runs in this thread, or None."""
+        return _state.get_current_task()
+
+    current_worker_task = current_task
+
+    # parts
+
+    @property
+    def control(self) -> Any:
+        """Remote control: `celery.app.control`."""
+        from celeriac_contrib.celery.app.control import Control
+
+        return self._part("control", lambda: Control(self))
+
+    @property
+    def log(self) -> Any:
+        """Logging: `celery.app.log`."""
+        from celeriac_contrib.celery.app.log import Logging
+
+        return self._part("log", lambda: Logging(self))
+
+    @property
+    def loader(self) -> Any:
+        """What Celery calls the loader: it imports what the settings name."""
+        from celeriac_contrib.celery.loaders import get_loader_cls
+
+        return self._part("loader", lambda: get_loader_cls(self.loader_cls or "app")(self))
+
+    @property
+    def annotations(self) -> Any:
+        return self.conf.get("task_annotations")
+
+    @property
+    def oid(self) -> str:
+        """The id of this app in this process."""
+        from celeriac.ids import new_id
+
+        return cast("str", self._part("oid", new_id))
+
+    thread_oid = oid
+
+    def uses_utc_timezone(self) -> bool:
+        return str(self.conf.timezone).upper() == "UTC"
+
+    def add_periodic_task(
+        self, schedule: Any, sig: Any, args: Iterable[Any] = (), kwargs: Any = (), name: str | None = None, **opts: Any
+    ) -> str:
+        """Have beat call the signature by the schedule."""
+        return super().add_periodic_task(schedule, sig, args, dict(kwargs or {}), name, **opts)
+
+    # the command line
+
+    def start(self, argv: list[str] | None = None) -> None:
+        """Run the command line with this app: what `argv` says, or the process's own arguments."""
+        from celeriac_contrib.celery.bin.celery import run
+
+        run(sys.argv[1:] if argv is None else argv, self)
+
+    def worker_main(self, argv: list[str] | None = None) -> None:
+        """Run a worker of this app: ``app.worker_main(["worker", "-l", "info"])``."""
+        argv = list(sys.argv[1:] if argv is None else argv)
+        self.start(argv if "worker" in argv else ["worker", *argv])
+
+    def Worker(self, **kwargs: Any) -> Any:
+        """A worker of this app, by Celery's arguments."""
+        from celeriac_contrib.celery.apps.worker import Worker
+
+        return Worker(app=self, **kwargs)
+
+    def WorkController(self, **kwargs: Any) -> Any:
+        """The same, without a banner."""
+        return self.Worker(**kwargs)
+
+    def Beat(self, **kwargs: Any) -> Any:
+        """A beat of this app."""
+        from celeriac_contrib.celery.apps.beat import Beat
+
+        return Beat(app=self, **kwargs)
+
+    def bugreport(self) -> str:
+        """Versions, and settings without secrets."""
+        import platform
+
+        from celeriac import __version__
+
+        head = f"software -> celeriac:{__version__} (as celery) py:{platform.python_version()}"
+        return f"{head}\nplatform -> system:{platform.system()} arch:{platform.machine()}\n{self.conf.humanize()}\n"
+
+    def __reduce__(self) -> Any:
+        return _restored, (type(self), {"main": self.main, "changes": dict(self._preconf), "set_as_current": False})
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.main or '__main__'} at {id(self):#x}>"
+
+    def __getattr__(self, name: str) -> Any:
+        from celeriac_contrib.celery.absent import advice_on_name
+
+        reason = None if name.startswith("_") else advice_on_name("app.base", f"Celery.{name}")
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}" + (f": {reason}" if reason else ""))
+
+
+def _restored(kind: type[Celery], arguments: dict[str, Any]) -> Celery:
+    return kind(**arguments)
+
+
+def _symbol(value: Any) -> Any:
+    from celeriac_contrib.celery.utils.imports import symbol_by_name
+
+    return symbol_by_name(value)
+
+
+def _urls(broker: Any, backend: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "broker_url": broker or kwargs.get("broker_url"),
+        "result_backend": backend or kwargs.get("result_backend") or kwargs.get("backend_url"),
+    }
+
+
+def _plain(text: str) -> Any:
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _settings_of(value: Any) -> CelerySettings:
+    if isinstance(value, CelerySettings):
+        return value
+    conf = CelerySettings()
+    conf.update(value)
+    return conf
+
+
+__getattr__ = absent(__name__)

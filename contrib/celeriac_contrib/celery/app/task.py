@@ -1,0 +1,249 @@
+"""The task by Celery's name: Celeriac's, with any attribute that a project puts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn, cast
+
+from celeriac.context import Context
+from celeriac.errors import MaxRetriesExceeded, TransportDown
+from celeriac.errors import Retry as NativeRetry
+from celeriac.task import AsyncTask as NativeAsyncTask
+from celeriac.task import Task as NativeTask
+from celeriac_contrib.celery.absent import absent
+from celeriac_contrib.celery.app.autoretry import with_celerys_options
+from celeriac_contrib.celery.app.options import call_options
+from celeriac_contrib.celery.exceptions import Retry
+
+__all__ = ("Context", "Task")
+
+
+class _App:
+    """`Task.app`: of a task that was not bound to one, the current app."""
+
+    def __get__(self, task: Any, owner: Any = None) -> Any:
+        from celeriac_contrib.celery._state import get_current_app
+
+        return (vars(task).get("_app") if task is not None else None) or get_current_app()
+
+    def __set__(self, task: Any, app: Any) -> None:
+        task.__dict__["_app"] = app
+
+
+class Task(NativeTask[..., Any]):
+    """A base of tasks: ``class MyTask(Task)`` with `run`, or with handlers for ``@app.task(base=MyTask)``."""
+
+    app: Any = _App()  # type: ignore[assignment]
+
+    abstract = True
+    MaxRetriesExceededError = MaxRetriesExceeded
+    OperationalError = TransportDown
+    Strategy = "celery.worker.strategy:default"
+    Request = "celery.worker.request:Request"
+
+    rate_limit: Any = None
+    trail = True
+    send_events = True
+    store_eager_result: bool | None = None
+    resultrepr_maxsize = 1024
+    acks_on_failure_or_timeout: bool | None = None
+    shadow_name: Any = None
+    priority: int | None = None
+
+    def __init__(self) -> None:
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What Celeriac works out for each task once; also of one whose class has an ``__init__`` of its own."""
+        for name, value in with_celerys_options(_own_options(self)).items():
+            setattr(self, name, value)
+        NativeTask.__init__(self)
+        self.signature = _Signature(self, self.signature)  # type: ignore[assignment]
+        shadow = getattr(type(self), "shadow_name", None)
+        if callable(shadow):
+            self._shadow = shadow
+            self.shadow_name = None
+
+    def bind_to(self, app: Any) -> None:
+        """The task is registered with the app."""
+        if not hasattr(self, "_arity"):
+            self._prepare()
+        self.app = app
+        type(self).on_bound(app)
+
+    @classmethod
+    def on_bound(cls, app: Any) -> None:
+        """For subclasses: the task was registered with the app."""
+
+    # calling
+
+    def apply_async(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        task_id: str | None = None,
+        producer: Any = None,
+        link: Any = None,
+        link_error: Any = None,
+        shadow: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """Send the task: Celery's arguments, in Celery's order."""
+        more = {"task_id": task_id, "link": link, "link_error": link_error, "shadow": shadow}
+        given = {name: value for name, value in more.items() if value}
+        if given or options:
+            options = call_options({**options, **given})
+        name = getattr(self, "_shadow", None)
+        if name is not None and "shadow" not in options:
+            options["shadow"] = name(args, kwargs, options)
+        return super().apply_async(args, kwargs, **options)
+
+    def apply(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        link: Any = None,
+        link_error: Any = None,
+        task_id: str | None = None,
+        retries: int = 0,
+        throw: bool | None = None,
+        logfile: Any = None,
+        loglevel: Any = None,
+        headers: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Run here and now as a worker would; with `throw` its error is raised."""
+        more = {"task_id": task_id, "link": link, "link_error": link_error, "headers": headers}
+        given = {name: value for name, value in more.items() if value}
+        result = super().apply(args, kwargs, **call_options({**options, **given}))
+        if throw:
+            result.get(disable_sync_subtasks=False)
+        return result
+
+    def AsyncResult(self, task_id: str, **kwargs: Any) -> Any:
+        """The result of a call of this task."""
+        return self.app.AsyncResult(task_id, task_name=self.name, **kwargs)
+
+    # signatures
+
+    def signature(self, args: Any = None, *starargs: Any, **starkwargs: Any) -> Any:
+        """A signature of the task: ``add.signature((2, 2), countdown=10)``."""
+        return _Signature(self, None)(args, *starargs, **starkwargs)
+
+    def signature_of(self, args: Any = (), kwargs: Any = None, immutable: bool = False, **options: Any) -> Any:
+        return super().signature_of(args, kwargs, immutable, **call_options(options))
+
+    def subtask(self, args: Any = None, *starargs: Any, **starkwargs: Any) -> Any:
+        """Celery's old name of `signature`."""
+        return cast("Any", self.signature)(args, *starargs, **starkwargs)
+
+    def subtask_from_request(self, request: Any = None, args: Any = None, kwargs: Any = None, **extra: Any) -> Any:
+        """The signature of the run that is going on."""
+        request = request or self.request
+        args = request.args if args is None else args
+        kwargs = request.kwargs if kwargs is None else kwargs
+        options = {"task_id": request.id, "retries": request.retries, **extra}
+        return cast("Any", self.signature)(args, kwargs, **options)
+
+    signature_from_request = subtask_from_request
+
+    def chunks(self, it: Iterable[Any], n: int) -> Any:
+        """Calls of so many argument lists each."""
+        from celeriac_contrib.celery.canvas import chunks
+
+        return chunks(self.s(), it, n, app=self.app)
+
+    def map(self, it: Iterable[Any]) -> Any:
+        """One task that calls this one with each item."""
+        from celeriac_contrib.celery.canvas import xmap
+
+        return xmap(self.s(), it, app=self.app)
+
+    def starmap(self, it: Iterable[Any]) -> Any:
+        """One task that calls this one with each list of arguments."""
+        from celeriac_contrib.celery.canvas import xstarmap
+
+        return xstarmap(self.s(), it, app=self.app)
+
+    # inside a run
+
+    def retry(self, *args: Any, **kwargs: Any) -> Any:
+        """As Celeriac's; what it raises is Celery's `Retry`."""
+        try:
+            return super().retry(*args, **kwargs)
+        except NativeRetry as control:
+            raise _celerys(control) from None
+
+    def update_state(self, task_id: str | None = None, state: str = "PROGRESS", meta: Any = None, **_kw: Any) -> None:
+        """Store a state of the task's own; also a final one, as Celery lets a task do."""
+        from celeriac import states
+
+        task_id = task_id or self.request.id
+        if state in states.READY_STATES and task_id:
+            self.app.backend.store_state(task_id, state, meta)
+            return
+        super().update_state(task_id, state, meta)
+
+    def start_strategy(self, app: Any, consumer: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(
+            "strategies are Celery's worker's own; hooks see each message (docs/reference/hooks.md)"
+        )
+
+    @property
+    def backend(self) -> Any:
+        """The result backend, for ``task.backend.get(…)`` and the like."""
+        from celeriac_contrib.celery.backends.base import BackendFace
+
+        return BackendFace(self.app)
+
+    @property
+    def __name__(self) -> str:
+        return str(type(self).__qualname__)
+
+    def __reduce__(self) -> Any:
+        return _named, (self.name, self.app)
+
+
+class AsyncTask(Task, NativeAsyncTask[..., Any]):
+    """A task whose function is a coroutine."""
+
+
+def _own_options(task: Task) -> dict[str, Any]:
+    names = ("retry_kwargs", "autoretry_for", "dont_autoretry_for", "throws")
+    return {name: value for name in names if (value := getattr(task, name, None))}
+
+
+def _celerys(control: NativeRetry) -> Retry:
+    if isinstance(control, Retry):
+        return control
+    new = Retry(control.message, control.exc, control.when)
+    new.__dict__.update({**new.__dict__, **control.__dict__, "excs": new.excs})
+    new.args = control.args
+    return new
+
+
+def _named(name: str, app: Any) -> Any:
+    return app.tasks[name]
+
+
+class _Signature:
+    """``task.signature``: called, it makes a signature, as in Celery; else it is the signature of the function."""
+
+    def __init__(self, task: Task, of_function: Any) -> None:
+        self._task = task
+        self._of_function = of_function
+
+    def __call__(self, args: Any = None, *starargs: Any, **starkwargs: Any) -> Any:
+        kwargs = starargs[0] if starargs else starkwargs.pop("kwargs", None)
+        options = starargs[1] if len(starargs) > 1 else starkwargs.pop("options", None)
+        starkwargs.pop("app", None)
+        return self._task.signature_of(args or (), kwargs, **{**(options or {}), **starkwargs})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of_function, name)
+
+    def __str__(self) -> str:
+        return str(self._of_function)
+
+
+__getattr__ = absent(__name__)

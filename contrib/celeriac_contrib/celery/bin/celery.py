@@ -1,0 +1,31 @@
+"""``celery``: the command line of Celeriac with the face on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from celeriac.cli.root import cli as celery
+from celeriac_contrib.celery.absent import absent
+from celeriac_contrib.celery.face import OPTION
+
+__all__ = ("celery", "main")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command line; ends in SystemExit."""
+    celery([OPTION, *(sys.argv[1:] if argv is None else argv)], prog_name="celery")
+
+
+def run(argv: Sequence[str], app: Any) -> None:
+    """Run a command line with an app that is there already, instead of one that ``-A`` names."""
+    from celeriac.cli.session import Session
+
+    session = Session()
+    session.app_name = app.main or "app"
+    session._app = app
+    celery.main([OPTION, *argv], prog_name="celery", obj=session)
+
+
+__getattr__ = absent(__name__)
