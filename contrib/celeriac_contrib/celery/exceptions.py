@@ -146,6 +146,9 @@ class Retry(TaskPredicate, _Retry):
         self.when = when
         self.is_eager = is_eager
         self.sig = sig
+        self.changed = (None, None, {})
+        self.first_run = None
+        self.is_sent = False
 
     def humanize(self) -> str:
         """When it runs again, in words."""

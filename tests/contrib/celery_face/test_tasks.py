@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from celeriac.testing import start_worker
-from celeriac_contrib.celery import shared_task
+from celeriac_contrib.celery import Celery, _state, shared_task
 from celeriac_contrib.celery.app.task import Task
 from celeriac_contrib.celery.exceptions import Ignore, MaxRetriesExceededError, Reject, Retry
 from celeriac_contrib.celery.result import AsyncResult
@@ -136,14 +136,15 @@ def test_settings_that_have_no_effect_are_kept_and_logged_with_the_reason(
     assert "CELERY_WORKER_HIJACK_ROOT_LOGGER has no effect here: the root logger is never touched" in caplog.text
 
 
-def test_without_a_result_backend_nothing_is_stored_and_asking_is_an_error(app: Any) -> None:
-    app.config_from_object({"broker_url": "memory://"})
-    app._preconf.pop("result_backend")
+def test_without_a_result_backend_nothing_is_stored_and_asking_is_an_error() -> None:
+    with _state.kept(), Celery("proj", broker="memory://") as app:
 
-    @app.task
-    def add(x: int, y: int) -> int:
-        return x + y
+        @app.task
+        def add(x: int, y: int) -> int:
+            return x + y
 
-    with start_worker(app, result_backend=app.conf.result_backend or "disabled://"):
-        with pytest.raises(NotImplementedError, match="No result backend is configured"):
-            add.delay(1, 2).get(timeout=PATIENCE)
+        with start_worker(app, result_backend=app.conf.result_backend) as worker:
+            result = add.delay(1, 2)
+            worker.drain()
+            with pytest.raises(NotImplementedError, match="No result backend is configured"):
+                result.get(timeout=PATIENCE)

@@ -9,11 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from celeriac import Celeriac
+from celeriac.configure import load_profiles, register_hooks
 from celeriac.errors import ConfigurationError
+from celeriac.ids import new_id
+from celeriac.settings import sources
 from celeriac_contrib.celery import _state
 from celeriac_contrib.celery.absent import absent
-from celeriac_contrib.celery.app.settings import CelerySettings
+from celeriac_contrib.celery.app.hooks import Signals
+from celeriac_contrib.celery.app.reading import read
+from celeriac_contrib.celery.app.settings import CelerySettings, PendingCelerySettings
 from celeriac_contrib.celery.app.tasks import TaskRegistry
+from celeriac_contrib.celery.utils.dispatch.signal import Signal
 
 if TYPE_CHECKING:
     from celeriac.message import Publication
@@ -63,41 +69,35 @@ class Celery(Celeriac):
                 "do that (docs/first-plugin.md)"
             )
         include = [include] if isinstance(include, str) else list(include or ())
-        super().__init__(main, include=include)
-        self._origin = sys._getframe(1).f_globals.get("__file__")
-        self._preconf = {**(changes or {}), **kwargs}
-        self._preconf.update({key: value for key, value in _urls(broker, backend, kwargs).items() if value is not None})
-        self._config: list[tuple[Any, str | None, bool]] = []
-        self._defaults: list[Any] = []
-        self.set_as_current = set_as_current
-        self.autofinalize = autofinalize
-        self.namespace = namespace
-        self.strict_typing = strict_typing
+        urls = _urls(broker, backend, kwargs)
+        self._configuration: tuple[Any, str | None, bool] | None = None
+        super().__init__(
+            main,
+            loader=_loader_class(loader),
+            set_as_current=set_as_current,
+            include=include,
+            changes={**(changes or {}), **kwargs, **urls},
+            task_cls=task_cls or type(self).task_cls,
+            autofinalize=autofinalize,
+            namespace=namespace,
+            strict_typing=strict_typing,
+        )
+        self._origin = sys._getframe(1).f_globals.get("__file__")  # the module that makes the app
         self.loader_cls = loader
-        self.finalized = False
+        self.set_as_current = set_as_current
         self.steps: dict[str, set[Any]] = {"worker": set(), "consumer": set()}
         self.user_options: dict[str, set[Any]] = {"worker": set(), "preload": set()}
-        self.task_cls = task_cls or self.task_cls
-        self.tasks: Any = self.registry_cls(tasks or {})
+        self._tasks: Any = self.registry_cls(self)
+        self._tasks.update(tasks or {})
+        self._listeners = Signals(self)
+        for name in ("on_configure", "on_after_configure", "on_after_finalize", "on_after_fork"):
+            setattr(self, name, Signal(name=f"app.{name}"))
         if config_source is not None:
             self.config_from_object(config_source, namespace=namespace)
-        self._signals()
-        if set_as_current:
-            self.set_current()
         self.fixups = list(self.builtin_fixups if fixups is None else fixups)
         self._fixups = [found for found in (_symbol(each)(self) for each in self.fixups) if found is not None]
         self.on_init()
         _state._register_app(self)
-
-    def _signals(self) -> None:
-        from celeriac_contrib.celery.app.hooks import Signals
-        from celeriac_contrib.celery.utils.dispatch.signal import Signal
-
-        self.on_configure: Any = Signal(name="app.on_configure")
-        self.on_after_configure: Any = Signal(name="app.on_after_configure", providing_args={"source"})
-        self.on_after_finalize: Any = Signal(name="app.on_after_finalize")
-        self.on_after_fork: Any = Signal(name="app.on_after_fork")
-        self._listeners = Signals(self)
 
     def on_init(self) -> None:
         """For subclasses: the app has been made."""
@@ -106,10 +106,12 @@ class Celery(Celeriac):
 
     def set_current(self) -> None:
         """Mean this app in this thread."""
+        super().set_current()
         _state._set_current_app(self)
 
     def set_default(self) -> None:
         """Mean this app in threads that have set none."""
+        super().set_default()
         _state.set_default_app(self)
 
     def __exit__(self, *error: object) -> None:
@@ -119,44 +121,47 @@ class Celery(Celeriac):
     # settings
 
     @property
-    def conf(self) -> CelerySettings:
-        """The settings, read at the first use: environment, constructor, then what `config_from_object` was given."""
-        conf = self._parts.get("conf")
-        if conf is None:
-            conf = self._configure()
-        return cast("CelerySettings", conf)
+    def conf(self) -> Any:
+        """The settings. What is set before they are first read is noted; the first reading loads them all."""
+        return self._parts.get("conf") or self._part("conf pending", lambda: PendingCelerySettings(self))
 
     @conf.setter
     def conf(self, value: Mapping[str, Any]) -> None:
-        self._parts["conf"] = _settings_of(value)
+        self._parts["conf"] = value if isinstance(value, CelerySettings) else CelerySettings(value)
         self.configured()
 
-    def _configure(self) -> CelerySettings:
-        from celeriac.configure import load_profiles, register_hooks
-        from celeriac.settings import sources
-        from celeriac_contrib.celery.app.reading import read
+    def configure(self) -> Any:
+        """Load settings and hooks now. What the constructor was given and what was set by hand wins over
+        `config_from_object`, and the environment over both."""
+        with self._lock:
+            conf: CelerySettings | None = self._parts.get("conf")
+            if conf is None:
+                self.on_configure.send(sender=self)
+                conf = self._parts["conf"] = self._loaded()
+                self._listeners.listen_to_all()
+                register_hooks(self, conf)
+                conf.listen(self.configured)
+                self.on_after_configure.send(sender=self, source=conf)
+                if self.hooks.configure:
+                    self.hooks.configure(app=self)
+        return conf
 
-        self.on_configure.send(sender=self)
+    def _loaded(self) -> CelerySettings:
         conf = CelerySettings()
-        self._parts["conf"] = conf
-        try:
-            for source, namespace, silent in self._config:
-                conf.load(*read(source, namespace, silent=silent))
-            self.prepare_config(conf)
-            conf.update(self._preconf, "constructor")
-            conf.load(*sources.environment(os.environ))
-            load_profiles(conf, None, conf.settings_profiles)
-            for default in self._defaults:
-                conf.add_defaults(default() if callable(default) else default)
-            conf.complete()
-        except BaseException:
-            del self._parts["conf"]
-            raise
-        self._listeners.listen_to_all()
-        register_hooks(self, conf)
-        if self.hooks.configure:
-            self.hooks.configure(app=self)
-        self.on_after_configure.send(sender=self, source=conf)
+        if self._configuration is not None:
+            source, namespace, silent = self._configuration
+            conf.load(*read(source, namespace, silent=silent))
+        self.prepare_config(conf)
+        conf.update(self._set_by_constructor(), "constructor")
+        for noted in self._sources:
+            given = noted()
+            if given is not None:
+                conf.load(given)
+        conf.load(*sources.environment(os.environ))
+        load_profiles(conf, None, conf.settings_profiles)
+        for default in self._defaults:
+            conf.add_defaults(default() if callable(default) else default)
+        conf.complete()
         return conf
 
     def config_from_object(
@@ -164,12 +169,12 @@ class Celery(Celeriac):
     ) -> None:
         """Take settings from a module, a class, a mapping, or the name of one; read when they are first asked for, or
         now with `force`."""
-        self._config = [(obj, namespace or self.namespace, silent)]
-        if "conf" in self._parts:
-            self._parts.pop("conf")
-            self.configured()
+        self._configuration = (obj, namespace or self.namespace, silent)
+        if self._parts.pop("conf", None) is not None:
+            self._parts.pop("conf pending", None)
+            super().configured()
         if force:
-            self.conf  # noqa: B018 (reading is loading)
+            self.configure()
 
     def config_from_envvar(self, variable_name: str, silent: bool = False, force: bool = False) -> Any:
         """Take settings from the module that an environment variable names."""
@@ -182,15 +187,11 @@ class Celery(Celeriac):
 
     def config_from_cmdline(self, argv: Iterable[str], namespace: str = "celery") -> None:
         """Take settings from texts such as ``task.time_limit=30`` or ``worker_concurrency=4``."""
-        pairs = (text.partition("=") for text in argv)
-        self.conf.update({name.replace(".", "_"): _plain(value) for name, _, value in pairs})
+        self.conf.update(sources.arguments(argv, namespace).values)
 
     def add_defaults(self, fun: Any) -> None:
         """Settings that hold where nothing else sets them: a mapping, or a function that gives one."""
-        if "conf" in self._parts:
-            self.conf.add_defaults(fun() if callable(fun) else fun)
-        else:
-            self._defaults.append(fun)
+        self._add_default(fun)
 
     def either(self, default_key: str, *defaults: Any) -> Any:
         """The first of the values that is not None; at last the setting."""
@@ -264,8 +265,8 @@ class Celery(Celeriac):
         from celeriac_contrib.celery.app.task import AsyncTask
 
         name = name or self.gen_task_name(fun.__name__, fun.__module__)
-        if name in self.tasks:
-            return self.tasks[name]
+        if name in self._tasks:
+            return self._tasks[name]
         base = base or (AsyncTask if inspect.iscoroutinefunction(fun) else self.Task)
         attributes = {
             **with_celerys_options(options),
@@ -296,23 +297,18 @@ class Celery(Celeriac):
         return self._registered(task)
 
     def _registered(self, task: Any) -> Any:
-        self.tasks[task.name] = task
+        self._tasks[task.name] = task
         task.bind_to(self)
+        if self.finalized:
+            self._annotate([task])
         return task
-
-    def finalize(self, auto: bool = False) -> None:
-        """Everything that belongs to the app is registered at once here; this tells who waits for the moment."""
-        if not self.finalized:
-            self.finalized = True
-            self.on_after_finalize.send(sender=self)
 
     def load_tasks(self) -> None:
         from celeriac_contrib.celery import signals
 
-        self.conf  # noqa: B018 (what waits for the configuration comes first)
+        self.configure()
         signals.import_modules.send(sender=self)
         super().load_tasks()
-        self.finalize()
 
     def autodiscover_tasks(self, packages: Any = None, related_name: str | None = "tasks", force: bool = False) -> None:
         """Import ``<package>.tasks`` of each package; of Django's installed apps when none is named."""
@@ -381,12 +377,10 @@ class Celery(Celeriac):
 
     # parts
 
-    @property
-    def control(self) -> Any:
-        """Remote control: `celery.app.control`."""
+    def _make_control(self) -> Any:
         from celeriac_contrib.celery.app.control import Control
 
-        return self._part("control", lambda: Control(self))
+        return Control(self)
 
     @property
     def log(self) -> Any:
@@ -395,12 +389,8 @@ class Celery(Celeriac):
 
         return self._part("log", lambda: Logging(self))
 
-    @property
-    def loader(self) -> Any:
-        """What Celery calls the loader: it imports what the settings name."""
-        from celeriac_contrib.celery.loaders import get_loader_cls
-
-        return self._part("loader", lambda: get_loader_cls(self.loader_cls or "app")(self))
+    def _make_loader(self) -> Any:
+        return (_loader_class(self.loader_cls) or _loader_class("app"))(self)
 
     @property
     def annotations(self) -> Any:
@@ -409,9 +399,7 @@ class Celery(Celeriac):
     @property
     def oid(self) -> str:
         """The id of this app in this process."""
-        from celeriac.ids import new_id
-
-        return cast("str", self._part("oid", new_id))
+        return str(self._part("oid", new_id))
 
     thread_oid = oid
 
@@ -426,16 +414,16 @@ class Celery(Celeriac):
 
     # the command line
 
-    def start(self, argv: list[str] | None = None) -> None:
+    def start(self, argv: list[str] | None = None) -> int:
         """Run the command line with this app: what `argv` says, or the process's own arguments."""
-        from celeriac_contrib.celery.bin.celery import run
+        from celeriac_contrib.celery.face import arguments
 
-        run(sys.argv[1:] if argv is None else argv, self)
+        return super().start(arguments(sys.argv[1:] if argv is None else argv))
 
-    def worker_main(self, argv: list[str] | None = None) -> None:
+    def worker_main(self, argv: list[str] | None = None) -> int:
         """Run a worker of this app: ``app.worker_main(["worker", "-l", "info"])``."""
         argv = list(sys.argv[1:] if argv is None else argv)
-        self.start(argv if "worker" in argv else ["worker", *argv])
+        return self.start(argv if "worker" in argv else ["worker", *argv])
 
     def Worker(self, **kwargs: Any) -> Any:
         """A worker of this app, by Celery's arguments."""
@@ -453,18 +441,6 @@ class Celery(Celeriac):
 
         return Beat(app=self, **kwargs)
 
-    def bugreport(self) -> str:
-        """Versions, and settings without secrets."""
-        import platform
-
-        from celeriac import __version__
-
-        head = f"software -> celeriac:{__version__} (as celery) py:{platform.python_version()}"
-        return f"{head}\nplatform -> system:{platform.system()} arch:{platform.machine()}\n{self.conf.humanize()}\n"
-
-    def __reduce__(self) -> Any:
-        return _restored, (type(self), {"main": self.main, "changes": dict(self._preconf), "set_as_current": False})
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.main or '__main__'} at {id(self):#x}>"
 
@@ -475,10 +451,6 @@ class Celery(Celeriac):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}" + (f": {reason}" if reason else ""))
 
 
-def _restored(kind: type[Celery], arguments: dict[str, Any]) -> Celery:
-    return kind(**arguments)
-
-
 def _symbol(value: Any) -> Any:
     from celeriac_contrib.celery.utils.imports import symbol_by_name
 
@@ -486,27 +458,14 @@ def _symbol(value: Any) -> Any:
 
 
 def _urls(broker: Any, backend: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "broker_url": broker or kwargs.get("broker_url"),
-        "result_backend": backend or kwargs.get("result_backend") or kwargs.get("backend_url"),
-    }
+    given = {"broker_url": broker, "result_backend": backend or kwargs.get("backend_url")}
+    return {name: url for name, url in given.items() if url is not None}
 
 
-def _plain(text: str) -> Any:
-    import ast
+def _loader_class(loader: Any) -> Any:
+    from celeriac_contrib.celery.loaders import get_loader_cls
 
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _settings_of(value: Any) -> CelerySettings:
-    if isinstance(value, CelerySettings):
-        return value
-    conf = CelerySettings()
-    conf.update(value)
-    return conf
+    return None if loader is None else get_loader_cls(loader)
 
 
 __getattr__ = absent(__name__)

@@ -14,6 +14,7 @@ from typing import Any
 from celeriac.errors import ConfigurationError
 from celeriac.settings.fields import BY_NAME
 from celeriac.settings.names import resolve_in
+from celeriac.settings.pending import PendingSettings
 from celeriac.settings.refused import REFUSED
 from celeriac.settings.settings import DEFAULT, NoSuchSetting, Settings
 from celeriac.settings.source import Source
@@ -40,12 +41,13 @@ class CelerySettings(Settings):
     _foreign: dict[str, Any]
     _reasons: dict[str, str]
 
-    def __init__(self) -> None:
+    def __init__(self, mapping: Mapping[str, Any] | None = None) -> None:
         self.__dict__["_foreign"] = {}
         self.__dict__["_reasons"] = {}
         super().__init__()
         super().load(Source("Celery's defaults", PRESET))
         self._sources.clear()
+        self.update(mapping)
 
     def load(self, *sources: Source) -> None:
         """As in Celeriac, but what is not honoured is kept aside."""
@@ -161,6 +163,19 @@ class CelerySettings(Settings):
     @property
     def broker_write_url(self) -> Any:
         return self._foreign.get("broker_write_url") or self.__dict__["broker_url"]
+
+
+class PendingCelerySettings(PendingSettings):
+    """Takes the place of the settings until the first reading: what is set is noted."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app._note, app.configure)
+
+    def update(self, mapping: Mapping[str, Any] | None = None, /, source: str = "mapping", **settings: Any) -> None:
+        self.__dict__["_note"](Source(source, {**(mapping or {}), **settings}))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__dict__["_load_all"]()
 
 
 def _means_none(name: str, value: Any) -> bool:

@@ -169,8 +169,9 @@ class Task(NativeTask[..., Any]):
 
     def retry(self, *args: Any, **kwargs: Any) -> Any:
         """As Celeriac's; what it raises is Celery's `Retry`."""
+        kwargs = {name: value for name, value in kwargs.items() if name not in _NOT_OF_RETRIES}
         try:
-            return super().retry(*args, **kwargs)
+            return _celerys(super().retry(*args, **kwargs))
         except NativeRetry as control:
             raise _celerys(control) from None
 
@@ -206,6 +207,9 @@ class Task(NativeTask[..., Any]):
 
 class AsyncTask(Task, NativeAsyncTask[..., Any]):
     """A task whose function is a coroutine."""
+
+
+_NOT_OF_RETRIES = frozenset({"producer", "connection", "retry", "retry_policy", "exchange"})
 
 
 def _own_options(task: Task) -> dict[str, Any]:

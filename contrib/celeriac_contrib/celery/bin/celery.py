@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from celeriac.cli.root import cli as celery
 from celeriac_contrib.celery.absent import absent
@@ -16,16 +15,6 @@ __all__ = ("celery", "main")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command line; ends in SystemExit."""
     celery([OPTION, *(sys.argv[1:] if argv is None else argv)], prog_name="celery")
-
-
-def run(argv: Sequence[str], app: Any) -> None:
-    """Run a command line with an app that is there already, instead of one that ``-A`` names."""
-    from celeriac.cli.session import Session
-
-    session = Session()
-    session.app_name = app.main or "app"
-    session._app = app
-    celery.main([OPTION, *argv], prog_name="celery", obj=session)
 
 
 __getattr__ = absent(__name__)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from celeriac.retry import backoff
 from celeriac_contrib.celery.absent import absent
 
 __all__ = (
@@ -175,7 +174,7 @@ def adjust_timestamp(ts: float, offset: int, here: Any = utcoffset) -> float:
 
 def get_exponential_backoff_interval(factor: int, retries: int, maximum: int, full_jitter: bool = False) -> int:
     """Seconds to wait before a retry."""
-    delay = int(backoff(retries, factor, maximum, jitter=False))
+    delay = min(maximum, factor * 2 ** min(retries, 64))
     return random.randrange(delay + 1) if full_jitter else max(0, delay)  # noqa: S311 (no secret)
 
 
