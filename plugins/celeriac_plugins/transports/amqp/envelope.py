@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from celeriac.message import UNREADABLE, Message, pack, unpack
 
-from .layouts import Layouts
-from .wire import Inexpressible, Malformed, read_short, short, table
+from .layouts import Layouts, Nested, Parts, Text
+from .wire import Inexpressible, Malformed, read_short, read_table, short, table, walk
 
 HISTORY: Final = "x-celeriac"
 WRAPPED: Final = "application/x-celeriac-message"
@@ -130,16 +130,15 @@ _ALL: Final = (
 
 
 class Reader:
-    """Reads contents, and remembers how headers looked. Not thread-safe."""
+    """Reads contents, and remembers how properties looked. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._layouts = Layouts(_is_special)
+        self._layouts = Layouts(_in_full)
 
     def read(self, properties: bytes, body: bytes) -> tuple[Message, History]:
         """The message in a content, and its history; what cannot be read is an UNREADABLE message."""
         try:
-            fields, headers, is_plain = self._fields(properties)
-            history = FRESH if is_plain else _history(headers, fields)
+            fields, headers, history = self._layouts.read(properties)
         except (Malformed, ValueError, IndexError, struct.error):
             return Message({}, {}, body, UNREADABLE, "binary"), FRESH
         content_type = fields.pop("content_type", "")
@@ -149,35 +148,62 @@ class Reader:
         return Message(headers, fields, body, content_type, encoding), history
 
     def headers(self, properties: bytes) -> Mapping[str, Any]:
-        """Just the headers; empty where they cannot be read."""
+        """Just the headers, as they came; empty where they cannot be read."""
         try:
-            return self._fields(properties)[1]
+            return _fields(properties)[1]
         except (Malformed, ValueError, IndexError, struct.error):
             return {}
 
-    def _fields(self, data: bytes) -> tuple[dict[str, Any], dict[str, Any], bool]:
-        """The properties, the headers, and whether none of these has a meaning for us."""
-        (flags,) = _FLAGS.unpack_from(data, 0)
-        at = 2
-        fields: dict[str, Any] = {}
-        headers: dict[str, Any] = {}
-        is_plain = True
-        for name in _names(flags):
-            if name == "headers":
-                end = at + 4 + int.from_bytes(data[at : at + 4], "big")
-                if end > len(data):
-                    raise Malformed("a table is longer than its frame")
-                headers, is_plain = self._layouts.read(data[at + 4 : end])
-                at = end
-            elif name in ("delivery_mode", "priority"):
-                fields[name] = data[at]
-                at += 1
-            elif name == "timestamp":
-                (fields[name],) = _U64.unpack_from(data, at)
-                at += 8
-            else:
-                fields[name], at = read_short(data, at)
-        return fields, headers, is_plain
+
+def _fields(data: bytes) -> tuple[dict[str, Any], dict[str, Any], list[Text], int]:
+    """The properties, the headers, the places of the properties that are texts, and of the table of headers."""
+    (flags,) = _FLAGS.unpack_from(data, 0)
+    at, table_at = 2, 0
+    fields: dict[str, Any] = {}
+    headers: dict[str, Any] = {}
+    texts: list[Text] = []
+    for name in _names(flags):
+        if name == "headers":
+            table_at = at
+            headers, at = read_table(data, at)
+        elif name in ("delivery_mode", "priority"):
+            fields[name] = data[at]
+            at += 1
+        elif name == "timestamp":
+            (fields[name],) = _U64.unpack_from(data, at)
+            at += 8
+        else:
+            start = at + 1
+            fields[name], at = read_short(data, at)
+            texts.append(Text(False, name, start, at))
+    return fields, headers, texts, table_at
+
+
+def _in_full(data: bytes) -> tuple[Parts, bool]:
+    """What is in these properties, and whether the next ones may look like them: not if they tell of a fate of their
+    own."""
+    fields, headers, texts, table_at = _fields(data)
+    number = len(headers)
+    special = [name for name in headers if _is_special(name)]
+    history = _history(headers, special, fields)
+    nested: list[Nested] = []
+    places = list(walk(data, table_at + 4, table_at + 4 + _size(data, table_at))) if table_at else []
+    for name, at, end in places:
+        if name in headers and data[at] == _TEXT:
+            texts.append(Text(True, name, at + 5, end))
+        elif name in headers and data[at] in _NESTED:
+            nested.append(Nested(name, at))
+    texts.sort(key=lambda it: it.start)
+    is_usual = history.due is None and special in ([], [HISTORY]) and len(places) == number
+    return Parts(fields, headers, history, texts, nested), is_usual
+
+
+def _size(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+_TEXT: Final = ord("S")
+_NESTED: Final = (ord("A"), ord("F"))  # lists and tables
 
 
 @lru_cache(100)
@@ -190,13 +216,15 @@ def _is_special(header: str) -> bool:
     return header == HISTORY or header.startswith(_DEATHS)
 
 
-def _history(headers: dict[str, Any], properties: dict[str, Any]) -> History:
+def _history(headers: dict[str, Any], special: list[str], properties: dict[str, Any]) -> History:
     """Take from headers and properties what their sender did not put there."""
     mark = headers.get(HISTORY)
-    for name in [name for name in headers if _is_special(name)]:
+    for name in special:
         del headers[name]
     if mark is None:
         return FRESH
+    if type(mark) is not str:
+        raise Malformed(f"the header {HISTORY} is no text")
     begun, due, flags = mark.split(";")
     if flags:
         properties.pop("delivery_mode", None)

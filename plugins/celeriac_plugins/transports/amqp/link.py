@@ -28,12 +28,16 @@ _KIND: Final = struct.Struct(">HH")
 _U16: Final = struct.Struct(">H")
 _U64: Final = struct.Struct(">Q")
 _BODY_SIZE: Final = struct.Struct(">Q")
+_HEADER_FRAME: Final = struct.Struct(">BHIHHQ")
+_TAG: Final = struct.Struct(">Q?")
+_ENDS: Final = (0xCE, 0xCE)
 
 CONNECTION_CLOSE, CONNECTION_CLOSE_OK = (10, 50), (10, 51)
 BLOCKED, UNBLOCKED = (10, 60), (10, 61)
 CHANNEL_OPEN, CHANNEL_CLOSE, CHANNEL_CLOSE_OK = (20, 10), (20, 40), (20, 41)
 DELIVER, GET_OK, RETURN, CANCEL = (60, 60), (60, 71), (60, 50), (60, 30)
 ACK, NACK = (60, 80), (60, 120)
+_DELIVER: Final = struct.pack(">HH", *DELIVER)
 
 Kind = tuple[int, int]
 
@@ -119,6 +123,33 @@ class Channel:
             self.cancelled.append(data[at + 1 : at + 1 + data[at]])
         elif kind != CHANNEL_CLOSE_OK:
             self.replies.append(Reply(kind, data[at:end]))
+
+    def take_delivery(self, data: bytes, at: int, end: int) -> int:
+        """A delivery whose three frames are here, one behind the other, as nearly all are; where the last of them ends,
+        or 0 when it is to be taken frame by frame."""
+        try:
+            kind, number, length, _, _, size = _HEADER_FRAME.unpack_from(data, end + 1)
+            properties = end + 20
+            stop = end + 8 + length
+            body_kind, body_number, body_length = _HEAD.unpack_from(data, stop + 1)
+            body = stop + 8
+            last = body + body_length
+            marks = data[stop], data[last]
+        except (struct.error, IndexError):
+            return 0  # not all of it has come
+        if marks != _ENDS or kind != HEADER or body_kind != BODY or size != body_length:
+            return 0
+        if not number == body_number == self.number:
+            return 0
+        consumer_end = at + 5 + data[at + 4]
+        tag, redelivered = _TAG.unpack_from(data, consumer_end)
+        self.delivered.append(
+            Delivered(
+                data[at + 5 : consumer_end], tag, redelivered, data[consumer_end + 9 : end],
+                data[properties:stop], data[body:last],
+            )
+        )  # fmt: skip
+        return int(last) + 1
 
     def take_header(self, data: bytes, at: int, end: int) -> None:
         (size,) = _BODY_SIZE.unpack_from(data, at + 4)
@@ -329,6 +360,11 @@ class Link:
                 elif kind == HEADER:
                     channel.take_header(data, start, end)
                 elif kind == METHOD:
+                    if data.startswith(_DELIVER, start):
+                        whole = channel.take_delivery(data, start, end)
+                        if whole:
+                            at = whole
+                            continue
                     channel.take_method(_KIND.unpack_from(data, start), data, start + 4, end)
             elif kind == METHOD and number == 0:
                 self._take_method(_KIND.unpack_from(data, start), data, start + 4)

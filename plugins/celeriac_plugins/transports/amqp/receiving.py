@@ -287,9 +287,10 @@ class Receiving:
     def _sort_pushed(self, intake: Intake) -> None:
         channel = intake.channel
         with self._lock:
-            while channel.delivered:
-                consumer, tag, redelivered, _, properties, body = channel.delivered.popleft()
-                self._sort(intake, intake.sources[consumer], tag, redelivered, properties, body)
+            delivered, sources, sort = channel.delivered, intake.sources, self._sort
+            while delivered:
+                consumer, tag, redelivered, _, properties, body = delivered.popleft()
+                sort(intake, sources[consumer], tag, redelivered, properties, body)
             if channel.cancelled:
                 gone = {consumer.decode() for consumer in channel.cancelled}
                 channel.cancelled.clear()
@@ -306,7 +307,8 @@ class Receiving:
     ) -> None:
         queue = source[0]
         message, history = self._reader.read(properties, body)
-        key = (message.id, hash((queue, properties, body))) if message.id else None
+        task_id = message.id
+        key = (task_id, hash((queue, properties, body))) if task_id else None
         if redelivered and (known := self.holdings.take_back(intake, tag, key)) is not None:
             if known.settled:
                 self._acknowledge(intake, [tag], done=True)
@@ -317,7 +319,10 @@ class Receiving:
         elif history.due is not None and history.due - self._now() > _EARLY:
             intake.early.append((delivery, history))
         else:
-            intake.ready.setdefault(source, deque()).append(delivery)
+            box = intake.ready.get(source)
+            if box is None:
+                box = intake.ready[source] = deque()
+            box.append(delivery)
 
     def _recount(self, intake: Intake) -> None:
         """Somebody had these messages and did not settle them. Send them through their lanes, so that the count is
@@ -451,10 +456,9 @@ class Receiving:
     def _give_back(self, intake: Intake) -> None:
         """What was pushed in advance goes back as if it had never been here; without this it would count as begun."""
         with suppress(OSError, ChannelClosed):
-            frames = self._cancel(intake) + methods.exchange_declare(
-                intake.channel.number, "amq.direct", "", passive=True
-            )
-            intake.channel.ask([frames], time.monotonic() + _GIVE_BACK)
+            intake.link.send(self._cancel(intake), time.monotonic() + _GIVE_BACK)
+            self._ask_nothing(intake, _GIVE_BACK)  # the consumers are gone when this is answered,
+            self._ask_nothing(intake, _GIVE_BACK)  # and what they were pushed meanwhile is here when this is
         self._sort_pushed(intake)
         with self._lock:
             boxes = sorted(intake.ready.items(), key=lambda item: not item[0][1])  # the lanes first

@@ -196,10 +196,10 @@ def read_table(data: bytes, at: int) -> tuple[dict[str, Any], int]:
         raise Malformed(f"a table cannot be read: {error}") from error
 
 
-def walk(data: bytes) -> Iterator[tuple[str, int, int]]:
-    """Of each field in a table's bytes its name, where its value begins (with the letter of its type) and ends."""
-    at = 0
-    while at < len(data):
+def walk(data: bytes, at: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """Of each field between these places, in a table, its name, where its value begins (with the letter of its type)
+    and ends."""
+    while at < end:
         stop = at + 1 + data[at]
         name = _read_name(data[at:stop])
         _, at = value_at(data, stop)
