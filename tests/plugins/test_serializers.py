@@ -248,11 +248,11 @@ class TestYamlAsKombuWritesIt:
             "from celeriac_plugins.serializers.yaml import YamlSerializer\n"
             "for body in (b'[' * 10**6, b'{a: ' * 10**6, b'- ' * 10**6, b'? ' * 10**6):\n"
             "    try: YamlSerializer().loads(body)\n"
-            "    except DecodeError as error: print(error)\n"
+            "    except DecodeError as error: print(repr(str(error)))\n"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("nested deeper than") == 4
+        assert ["nest" in line for line in done.stdout.splitlines()] == [True] * 4  # our words, or newer libyaml's
 
     def test_depth_that_can_be_written_can_be_read(self) -> None:
         value: list[Any] = []

@@ -30,7 +30,8 @@ class WorkerInTest:
         self.clock.advance(seconds)
 
     def drain(self, timeout: float = 10.0) -> None:
-        """Wait until nothing is ready and nothing is held; what is delayed stays.
+        """Wait until nothing is ready, nothing is held, and the hooks have heard of all that has ended; what is delayed
+        stays.
 
         Raises:
             TimeoutError: that took longer than `timeout` seconds of real time.
@@ -47,7 +48,7 @@ class WorkerInTest:
 
     def _idle(self) -> bool:
         counts = [self.app.transport.counts(queue) for queue in self.worker.queues]
-        return not any(count.ready or count.held for count in counts)
+        return not any(count.ready or count.held for count in counts) and not self.worker.settlement.is_busy
 
 
 @contextmanager
