@@ -32,6 +32,7 @@ _HOMES = {
     "Signature": "canvas",
     "SoftTimeLimitExceeded": "errors",
     "Task": "task",
+    "Unique": "unique",
     "allow_join_result": "result",
     "chain": "canvas",
     "chord": "canvas",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from celeriac.schedules import crontab, every
     from celeriac.specs.lifecycle import hookimpl
     from celeriac.task import Task
+    from celeriac.unique import Unique
 
 __all__ = [
     "AsyncResult",
@@ -72,6 +74,7 @@ __all__ = [
     "Signature",
     "SoftTimeLimitExceeded",
     "Task",
+    "Unique",
     "__version__",
     "allow_join_result",
     "chain",

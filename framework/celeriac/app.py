@@ -16,6 +16,7 @@ from celeriac.errors import ConfigurationError
 from celeriac.nearest import did_you_mean
 from celeriac.parts import Parts
 from celeriac.task_registry import TaskRegistry
+from celeriac.unique import unique_from
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -94,6 +95,8 @@ class Celeriac(Parts):
         self._loader = loader
         self._control = control
         self._tasks = TaskRegistry(self)
+        self.has_unique = False
+        """Whether unique tasks have been seen, so that publishing has to look for their messages."""
         self._pending: list[Callable[[], object]] = []
         self._origin = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001 (the module that makes the app)
         self._entries: dict[str, Any] = {}
@@ -341,6 +344,9 @@ class Celeriac(Parts):
                 f"the task name {task.name!r} is taken by {_source(taken)}; give one of them a name=…"
             )
         self._tasks[task.name] = task
+        if task.unique:
+            unique_from(task.unique)  # a mistake in it is reported here
+            self.has_unique = True
         task.on_bound(self)
         if self.finalized:
             self._annotate([task])
@@ -430,6 +436,13 @@ class Celeriac(Parts):
         # The failure that the burial stored is final: it would hide the result of the new run.
         self.backend.driver.forget([letter.message.id for letter in self.transport.find_dead(ids)])
         return self.transport.replay(ids)
+
+    def release_unique(self, signature: Signature[Any]) -> str | None:
+        """Forget that a call like this one is waiting or running, so that the next one runs: after its messages were
+        purged, for instance. Returns the id of the task that stood for such calls, if one did."""
+        from celeriac.unique import release
+
+        return release(self, signature)
 
     def signature(
         self,

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from celeriac.context import current
 from celeriac.errors import ConfigurationError, TransportDown, UnsupportedCapability
@@ -16,6 +16,7 @@ from celeriac.ids import new_id
 from celeriac.message import Message, Publication
 from celeriac.retry import HEADER as RETRY_POLICY
 from celeriac.retry import policy_from
+from celeriac.unique import UNIQUE, Unique, publishing
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -73,6 +74,8 @@ class CallOptions(TypedDict, total=False):
     """Off: the task that calls does not remember it among its children."""
     task_retry_policy: RetryPolicy | Mapping[str, Any]
     """How the task is retried, instead of by its own policy."""
+    unique: Unique | Literal[True] | Mapping[str, Any] | None
+    """Of equal calls one runs; None: the task's own `unique` does not count for this one."""
     publish_timeout: float
     """Seconds within which the message must be with the broker; the setting is ``task_publish_timeout``."""
 
@@ -86,7 +89,7 @@ class _Prepared:
 
     __slots__ = (
         "compression", "expires", "headers", "is_answered", "is_plain", "priority", "queue", "serializer", "shadow",
-        "writer",
+        "unique", "writer",
     )  # fmt: skip
 
     def __init__(self, app: Celeriac, name: str, task: Task[..., Any] | None) -> None:
@@ -105,7 +108,9 @@ class _Prepared:
         self.writer: Serializer = app.codec.serializer(self.serializer)
         self.compression: str | None = of_task("compression", conf.task_compression)
         self.expires: Any = of_task("expires")
-        self.is_plain = self.compression is None and self.expires is None and self.shadow is None
+        self.unique: Any = of_task("unique")
+        is_bare = self.compression is None and self.expires is None and self.shadow is None
+        self.is_plain = is_bare and not self.unique
         self.is_answered = not app.backend.driver.supports("shared")
         """Whether messages say where their results go."""
         self.headers: dict[str, Any] = {
@@ -245,7 +250,29 @@ class Caller:
         if encoded.compression:
             headers["compression"] = encoded.compression
         message = Message(headers, properties, encoded.body, encoded.content_type, encoded.content_encoding)
-        return Publication(options.get("queue") or options.get("routing_key") or queue, message, due)
+        publication = Publication(options.get("queue") or options.get("routing_key") or queue, message, due)
+        unique = options.get("unique", prepared.unique)
+        if unique:
+            self._claim(unique, publication, args, kwargs, any(embed.values()), "task_id" not in options)
+        return publication
+
+    def _claim(
+        self,
+        unique: Any,
+        publication: Publication,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        is_followed: bool,
+        may_adopt: bool,
+    ) -> None:
+        """Of equal calls of a unique task one is sent; the message of another stands for that one."""
+        from celeriac.unique import claim, name_of, unique_from
+
+        self._app.has_unique = True
+        unique = unique_from(unique)
+        task_name = publication.message.task
+        name = name_of(unique, task_name, self._app.tasks.get(task_name), args, kwargs)
+        claim(self._app, unique, name, publication, is_followed, may_adopt)
 
     def address(self) -> str | None:
         """Where the results of calls made here go; None where that need not be said.
@@ -262,6 +289,15 @@ class Caller:
         Raises:
             TransportDown: the broker did not take them in time.
         """
+        app = self._app
+        if app.has_unique and any(UNIQUE in publication.message.headers for publication in batch):
+            with publishing(app, batch) as sent:
+                if sent:
+                    self._publish(sent, timeout)
+        else:
+            self._publish(batch, timeout)
+
+    def _publish(self, batch: Sequence[Publication], timeout: float | None) -> None:
         app = self._app
         deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
         if self._known_queues is not None:

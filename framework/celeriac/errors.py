@@ -10,6 +10,7 @@
     │       ├── DriverConflict        two distributions claim one name
     │       └── DriverInvalid         loads, but is not a driver of that kind or speaks another api
     ├── NotRegistered                 no task of that name                 (also KeyError)
+    ├── DuplicateCall                 an equal call of a unique task is waiting or running already
     ├── EncodeError                   the value cannot be written by that serializer
     ├── DecodeError                   the bytes are not what they claim to be
     │   ├── ContentDisallowed         a content type outside the accept list; nothing was decoded
@@ -87,6 +88,14 @@ class NotRegistered(CeleriacError, KeyError):
 
     def __str__(self) -> str:  # KeyError would show the repr of the text
         return str(self.args[0]) if self.args else ""
+
+
+class DuplicateCall(CeleriacError):
+    """An equal call of a unique task is waiting or running already: the one with this `id`."""
+
+    def __init__(self, message: str, id: str = "") -> None:
+        super().__init__(message)
+        self.id = id
 
 
 class EncodeError(CeleriacError, ValueError):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from celeriac.canvas import Signature
     from celeriac.failure import ErrorInfo
     from celeriac.result import AsyncResult, EagerResult
+    from celeriac.unique import Unique
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +64,8 @@ class Task(Generic[P, R]):
     shadow_name: str | Callable[..., str] | None = None
     """Shown in logs and events instead of the name: a text, or ``f(task, args, kwargs, options)`` that gives one."""
 
+    unique: Unique | Literal[True] | None = None
+    """Of equal calls one runs, and all get its result."""
     delivery: str | None = None
     """``at_least_once`` or ``at_most_once``; None: the setting."""
     acks_late: bool | None = None

@@ -19,7 +19,14 @@ from celeriac.specs import lifecycle
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
-RUN = [ROOT / "README.md", DOCS / "app.md", DOCS / "first-task.md", DOCS / "first-plugin.md", DOCS / "testing.md"]
+RUN = [
+    ROOT / "README.md",
+    DOCS / "app.md",
+    DOCS / "unique.md",
+    DOCS / "first-task.md",
+    DOCS / "first-plugin.md",
+    DOCS / "testing.md",
+]
 MARKS = {"run", "background", "install", "not-run"}
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

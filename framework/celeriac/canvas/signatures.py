@@ -175,9 +175,11 @@ class Signature(dict[str, Any], Generic[R]):
         """Add the messages of this call to the plan, and return what stands for its result."""
         from celeriac.result import AsyncResult
 
-        task_id = self.freeze()
-        plan.publications.append(self.app.caller.build(self.task, self.args, self.kwargs, self.options))
-        return AsyncResult(task_id, self.app, task=self.task)
+        self.freeze()
+        publication = self.app.caller.build(self.task, self.args, self.kwargs, self.options)
+        plan.publications.append(publication)
+        # Of a unique task, an equal call may stand for this one.
+        return AsyncResult(publication.message.headers["id"], self.app, task=self.task)
 
     def __repr__(self) -> str:
         shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]

@@ -22,6 +22,7 @@ CAPABILITIES: Mapping[str, str] = {
     "shared": "whoever asks sees a result, not only the process that has called",
     "push": "a waiter is woken, it does not poll",
     "join": "counts the members of a group and claims its body once",
+    "lock": "grants a name to one owner at a time, under a lease",
     "shared-join": "counts members that another system's workers have run, in this store, together with ours",
 }
 
@@ -147,6 +148,22 @@ class ResultBackend(Driver):
 
     def join_shape(self, group: str) -> bytes | None:
         """Needs ``shared-join``. How the other system nests the results of this group, where it does."""
+        raise NotImplementedError
+
+    # locks; for drivers that declare them
+
+    def lock_claim(self, name: str, owner: str, lease: float | None, replacing: str | None = None) -> str:
+        """Needs ``lock``. Grant a name (any text) to `owner` for `lease` seconds, None: until it is released. In one
+        step: it is granted when nobody holds it, when `owner` does (its lease begins anew), or when who holds it is
+        `replacing`. Returns who holds it then, which is `owner` when it was granted."""
+        raise NotImplementedError
+
+    def lock_holder(self, name: str) -> str | None:
+        """Needs ``lock``. Who holds the name now; None: nobody."""
+        raise NotImplementedError
+
+    def lock_release(self, name: str, owner: str) -> bool:
+        """Needs ``lock``. Let go of a name, unless somebody else holds it; whether `owner` held it."""
         raise NotImplementedError
 
     @abstractmethod

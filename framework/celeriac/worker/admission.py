@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from celeriac import states
 from celeriac.call import AGAIN
 from celeriac.errors import DecodeError, TaskRevoked
-from celeriac.message import UNREADABLE, Delivery
+from celeriac.message import UNREADABLE, Delivery, Message, Publication
 from celeriac.protocol1 import in_protocol_2
 from celeriac.specs.pool import Outcome, Request, Verdict
+from celeriac.unique import SAME_AS, UNIQUE
 from celeriac.worker.limits import enforces
 from celeriac.worker.patience import patiently
+from celeriac.worker.uniqueness import LOOK_AGAIN
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from celeriac.worker.pulse import Pulse
     from celeriac.worker.revoked import Revoked
     from celeriac.worker.settlement import Settlement
+    from celeriac.worker.uniqueness import Hold
 
 T = TypeVar("T")
 
@@ -64,6 +67,7 @@ class Admission:
         """
         self._translate(deliveries)
         taken = self._inflight.hold(deliveries)
+        self._note_unique(taken)
         finished = self._finished(deliveries)
         requests: list[Request] = []
         refused: list[Outcome] = []
@@ -82,24 +86,38 @@ class Admission:
                 if due is not None:
                     later.append((key, delivery, due))
                     continue
+            if held.unique is not None and not self._may_run(key, held, held.unique, finished, later, refused):
+                continue
             request = self._request(key, held, policy, finished.get(task_id) if finished else None)
             if held.early:
                 early.append(delivery)
             requests.append(request)
         if later:
-            delayed = [(delivery, due) for _, delivery, due in later]
-            self._patiently("delay", lambda: self._app.transport.delay(delayed, started=False))
-            self._inflight.release([key for key, _, _ in later])
+            self._put_off(later)
         if early:
             self._patiently("acknowledge", lambda: self._app.transport.ack(early))
         if self._app.hooks.task_received:
-            for request in requests:
-                held_now = self._inflight.get(request.key)
-                if held_now is not None:
-                    self._app.hooks.task_received(app=self._app, delivery=held_now.delivery)
+            self._tell_received(requests)
         if refused:
             self._settlement.done(refused)
         return requests
+
+    def _tell_received(self, requests: list[Request]) -> None:
+        for request in requests:
+            held = self._inflight.get(request.key)
+            if held is not None:
+                self._app.hooks.task_received(app=self._app, delivery=held.delivery)
+
+    def _note_unique(self, taken: list[tuple[int, Held]]) -> None:
+        """What unique tasks hold, also of messages that will not run."""
+        for _, held in taken:
+            if UNIQUE in held.delivery.message.headers:
+                held.unique = self._settlement.uniqueness.hold(held.delivery.message)
+
+    def _put_off(self, later: list[tuple[int, Delivery, float]]) -> None:
+        delayed = [(delivery, due) for _, delivery, due in later]
+        self._patiently("delay", lambda: self._app.transport.delay(delayed, started=False))
+        self._inflight.release([key for key, _, _ in later])
 
     def _translate(self, deliveries: list[Delivery]) -> None:
         """Messages of protocol 1 have no headers that could be looked at."""
@@ -168,6 +186,40 @@ class Admission:
             return {}
         records = self._patiently("look for stored results", lambda: self._app.backend.driver.fetch(suspects))
         return {id_: record.payload for id_, record in records.items() if record.state in states.READY_STATES}
+
+    def _may_run(
+        self,
+        key: int,
+        held: Held,
+        hold: Hold,
+        finished: dict[str, bytes],
+        later: list[tuple[int, Delivery, float]],
+        refused: list[Outcome],
+    ) -> bool:
+        """Whether a message of a unique task may run, or there is a result that it takes over. Else it waits, and, from
+        the first time on, says for whom."""
+        delivery = held.delivery
+        message = delivery.message
+        if message.id in finished:
+            return True
+        uniqueness = self._settlement.uniqueness
+        what = "look who holds a unique task"
+        look, held.unique = self._patiently(what, lambda: uniqueness.look(delivery, key, hold))
+        if look.finished is not None:
+            finished[message.id] = look.finished
+        due = self._app.clock.time() + LOOK_AGAIN
+        if look.behind is not None and look.behind not in (message.id, message.headers.get(SAME_AS)):
+            stand_in = Message(
+                {**message.headers, SAME_AS: look.behind},
+                message.properties,
+                message.body,
+                message.content_type,
+                message.content_encoding,
+            )
+            refused.append(Outcome(key, publications=[Publication(delivery.queue, stand_in, due)]))
+        elif look.behind is not None:
+            later.append((key, delivery, due))
+        return look.behind is None
 
     def _patiently(self, what: str, step: Callable[[], T]) -> T:
         return patiently(what, step, lambda: self._settlement.stopping, self._pulse.come_round)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from itertools import count
+from typing import TYPE_CHECKING
 
 from celeriac.message import Delivery
 from celeriac.specs.pool import Outcome, Request
+
+if TYPE_CHECKING:
+    from celeriac.worker.uniqueness import Hold
 
 
 class Held:
     """One held message. `early` says that it was acknowledged before its run."""
 
-    __slots__ = ("delivery", "early", "request", "revoked", "since")
+    __slots__ = ("delivery", "early", "request", "revoked", "since", "unique")
 
     def __init__(self, delivery: Delivery, since: float) -> None:
         self.delivery = delivery
@@ -21,6 +25,8 @@ class Held:
         self.early = False
         self.revoked = False
         self.request: Request | None = None
+        self.unique: Hold | None = None
+        """The name that a message of a unique task holds."""
 
 
 class Inflight:

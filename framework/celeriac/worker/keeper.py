@@ -122,7 +122,11 @@ class Keeper:
         now = time.monotonic()
         if now - self._renewed < lease / 3:
             return False
-        held = [item.delivery for _, item in self._worker.inflight.items() if not item.early]
+        items = [item for _, item in self._worker.inflight.items()]
+        for item in items:
+            if item.unique is not None:
+                self._worker.settlement.uniqueness.renew(item.unique)
+        held = [item.delivery for item in items if not item.early]
         for delivery in self._worker.app.transport.renew(held) if held else ():
             # Settled meanwhile, or its lease ran out while this process stood still: another worker may have it now.
             logger.debug("no longer held: %r", delivery)

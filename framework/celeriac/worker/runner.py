@@ -29,6 +29,7 @@ from celeriac.failure import ErrorInfo, describe, format_traceback
 from celeriac.retrying import retried
 from celeriac.specs.backend import Record
 from celeriac.specs.pool import CANCEL_SOFT_TIME_LIMIT, CANCEL_TERMINATED, CANCEL_TIME_LIMIT, Outcome, Request, Verdict
+from celeriac.unique import SAME_AS
 from celeriac.worker.follow import after_failure, after_success, in_place
 
 if TYPE_CHECKING:
@@ -323,7 +324,12 @@ class TaskRunner:
             else:
                 error = TaskRevoked("ended in an earlier delivery")
                 publications = after_failure(self._app, context, error, document["traceback"] or "", again=True)
-        return Outcome(call.request.key, Verdict.ACK, None, b"", publications, self._group(call))
+        state, payload = None, b""
+        if SAME_AS in context.headers:  # the result is that of an equal call, and is to be found under this id too
+            state = document["status"]
+            result, traceback = document["result"], document["traceback"]
+            payload = self._app.backend.encode(context.id or "", state, result, traceback)
+        return Outcome(call.request.key, Verdict.ACK, state, payload, publications, self._group(call))
 
     def _ignores(self, call: Call) -> bool:
         # A member of a chord is counted by its stored result, so it has one.

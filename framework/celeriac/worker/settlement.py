@@ -24,6 +24,7 @@ from celeriac.specs.backend import Arrival, Record
 from celeriac.specs.pool import Outcome, Verdict
 from celeriac.worker import join
 from celeriac.worker.patience import patiently
+from celeriac.worker.uniqueness import Uniqueness
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -44,6 +45,7 @@ class Settlement:
         self._policies = policies
         self._inflight = inflight
         self._pace = pace
+        self.uniqueness = Uniqueness(app)
         self._waiting: list[Outcome] = []
         self._lock = threading.Lock()
         self._busy = False
@@ -120,8 +122,19 @@ class Settlement:
         for group in sorted_.complete:
             self._patiently("close a group", partial(self._app.backend.driver.join_close, group))
         self._acknowledge(sorted_)
+        if self.uniqueness.in_use:
+            self._let_go(held)
         self._inflight.release([outcome.key for outcome, _ in held])
         self._report(held, bool(unusual))
+
+    def _let_go(self, held: list[tuple[Outcome, Held]]) -> None:
+        """Of unique tasks that have ended, equal calls may run from now on. A task that runs again keeps its name."""
+        for outcome, item in held:
+            if item.unique is not None:
+                has_run = outcome.verdict == Verdict.ACK and outcome.state != states.RETRY
+                is_final = has_run or outcome.state is _DEAD
+                step = partial(self.uniqueness.settled, item.unique, item.delivery.message, is_final)
+                self._patiently("let go of a unique task", step)
 
     def _publish(self, follows: list[Publication]) -> None:
         """Their task has run, so a delay cannot be refused any more. Where the transport keeps none they go out at

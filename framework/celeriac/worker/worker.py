@@ -344,7 +344,10 @@ class Worker:
         if held:
             try:
                 self.app.transport.reject(held, started=False)
-            except TransportError as error:
+                for item in [item for _, item in self.inflight.items() if item.unique is not None]:
+                    assert item.unique is not None
+                    self.settlement.uniqueness.settled(item.unique, item.delivery.message, is_final=False)
+            except (BackendError, TransportError) as error:
                 logger.warning(
                     "cannot give back %d messages: %s; they come back when their lease ends", len(held), error
                 )

@@ -34,6 +34,11 @@ TABLES = Tables(
             member TEXT NOT NULL,
             PRIMARY KEY (id, member)
         ) WITHOUT ROWID""",
+        """CREATE TABLE celeriac_lock(
+            name TEXT PRIMARY KEY,
+            owner TEXT NOT NULL,
+            expires REAL  -- NULL: never
+        ) WITHOUT ROWID""",
     ),
 )
 

@@ -19,6 +19,7 @@ from celeriac_plugins._shared.files import locked, replace, safe_name
 from celeriac_plugins._shared.transport_options import check_options
 
 from ._file_joins import FileJoins
+from ._file_locks import FileLocks
 
 POLL = 0.02
 
@@ -44,7 +45,7 @@ class FilesystemBackend(ResultBackend):
     and renames promise less.
     """
 
-    capabilities = frozenset({"durable", "processes", "shared", "join"})
+    capabilities = frozenset({"durable", "processes", "shared", "join", "lock"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -53,6 +54,7 @@ class FilesystemBackend(ResultBackend):
         self._folder = _folder_of(options.url)
         self._records = self._folder / "records"
         self._joins = FileJoins(self._folder / "joins")
+        self._locks = FileLocks(self._folder / "locks")
         self._changed = threading.Condition()
         self._stores = 0
         self._nudges = 0
@@ -121,6 +123,7 @@ class FilesystemBackend(ResultBackend):
         now = self._now()
         with self._mapped():
             self._joins.sweep(now)
+            self._locks.sweep(now)
             shards = list(self._records.iterdir()) if self._records.is_dir() else []
             return sum(self._sweep_shard(shard, now) for shard in shards)
 
@@ -153,6 +156,18 @@ class FilesystemBackend(ResultBackend):
     def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
         with self._mapped():
             return self._joins.orphans(lease, self._now())
+
+    def lock_claim(self, name: str, owner: str, lease: float | None, replacing: str | None = None) -> str:
+        with self._mapped():
+            return self._locks.claim(name, owner, lease, replacing, self._now())
+
+    def lock_holder(self, name: str) -> str | None:
+        with self._mapped():
+            return self._locks.holder(name, self._now())
+
+    def lock_release(self, name: str, owner: str) -> bool:
+        with self._mapped():
+            return self._locks.release(name, owner, self._now())
 
     def close(self) -> None:
         """Nothing stays open between two calls."""

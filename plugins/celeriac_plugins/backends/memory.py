@@ -14,11 +14,13 @@ from celeriac.specs.backend import BackendOptions, Record, ResultBackend
 from celeriac.states import READY_STATES
 from celeriac_plugins._shared.transport_options import check_options
 
+from ._memory_locks import MemoryLocks
+
 
 class MemoryBackend(ResultBackend):
     """Backends of one process with the same URL share their records for as long as one of them is open."""
 
-    capabilities = frozenset({"shared", "push", "join"})
+    capabilities = frozenset({"shared", "push", "join", "lock"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -86,6 +88,15 @@ class MemoryBackend(ResultBackend):
     def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
         return self._open().join_orphans(lease, self._now())
 
+    def lock_claim(self, name: str, owner: str, lease: float | None, replacing: str | None = None) -> str:
+        return self._open().locks.claim(name, owner, lease, replacing, self._now())
+
+    def lock_holder(self, name: str) -> str | None:
+        return self._open().locks.holder(name, self._now())
+
+    def lock_release(self, name: str, owner: str) -> bool:
+        return self._open().locks.release(name, owner, self._now())
+
     def close(self) -> None:
         with self._lock:
             self._shelf = None
@@ -127,6 +138,7 @@ class _Shelf:
         self._records: dict[str, tuple[Record, float]] = {}
         self._waiting: dict[str, set[_Waiter]] = {}
         self._joins: dict[str, _Join] = {}
+        self.locks = MemoryLocks()
         self._claims: dict[str, float] = {}
         """Groups whose body was handed out and not closed yet, and until when."""
 
@@ -177,6 +189,7 @@ class _Shelf:
             gone = [key for key, (_, expires) in self._records.items() if expires <= now]
             for key in gone:
                 del self._records[key]
+            self.locks.sweep(now)
             for group in [group for group, join in self._joins.items() if join.expires <= now]:
                 del self._joins[group]
                 self._claims.pop(group, None)

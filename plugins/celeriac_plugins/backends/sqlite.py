@@ -20,12 +20,13 @@ from celeriac_plugins._shared.sqlite_place import Place
 
 from . import _sqlite_tables as sql
 from ._sqlite_joins import Joins
+from ._sqlite_locks import Locks
 
 
 class SqliteBackend(ResultBackend):
     """``sqlite:///srv/shop/queue.db``; see `_shared.sqlite_place.Place` for the URL and its options."""
 
-    capabilities = frozenset({"durable", "processes", "shared", "push", "join"})
+    capabilities = frozenset({"durable", "processes", "shared", "push", "join", "lock"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -35,6 +36,7 @@ class SqliteBackend(ResultBackend):
         self._board = Board(place.path)
         self._watch = Watch(self._board, RESULTS)
         self._joins = Joins(self._store, options.clock, options.expires)
+        self._locks = Locks(self._store, options.clock)
 
     # results
 
@@ -72,6 +74,7 @@ class SqliteBackend(ResultBackend):
             some = len(self._store.write(sql.SWEEP, (self._now(),)))
             gone += some
         self._joins.sweep()
+        self._locks.sweep()
         return gone
 
     # waiting
@@ -100,6 +103,17 @@ class SqliteBackend(ResultBackend):
 
     def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
         return self._joins.orphans(lease)
+
+    # locks
+
+    def lock_claim(self, name: str, owner: str, lease: float | None, replacing: str | None = None) -> str:
+        return self._locks.claim(name, owner, lease, replacing)
+
+    def lock_holder(self, name: str) -> str | None:
+        return self._locks.holder(name)
+
+    def lock_release(self, name: str, owner: str) -> bool:
+        return self._locks.release(name, owner)
 
     # life
 

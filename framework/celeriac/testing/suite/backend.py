@@ -21,6 +21,7 @@ from celeriac.specs.backend import CAPABILITIES, BackendOptions, Record, ResultB
 from celeriac.states import FAILURE, READY_STATES, RETRY, REVOKED, STARTED, SUCCESS
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite.another_process import AnotherProcess
+from celeriac.testing.suite.backend_locks import LockClauses
 
 BOUND = 20.0
 """Seconds after which a call that should have returned counts as hung. Never waited for when the driver is right."""
@@ -28,7 +29,7 @@ BOUND = 20.0
 T = TypeVar("T")
 
 
-class BackendSuite:
+class BackendSuite(LockClauses):
     """Prove a result backend.
 
     ::

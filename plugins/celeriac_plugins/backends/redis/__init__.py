@@ -14,6 +14,7 @@ from celeriac_plugins._shared.redis_place import Place
 
 from . import document, scripts
 from .joins import Joins
+from .locks import Locks
 from .watch import Watch
 
 _TASK = "celery-task-meta-"
@@ -24,7 +25,7 @@ _MOST = 1000
 class RedisBackend(ResultBackend):
     """``redis://user:password@host:6379/1``; see `_shared.redis_place.Place` for the URL and its options."""
 
-    capabilities = frozenset({"durable", "processes", "multi-host", "shared", "push", "join", "shared-join"})
+    capabilities = frozenset({"durable", "processes", "multi-host", "shared", "push", "join", "shared-join", "lock"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -36,6 +37,7 @@ class RedisBackend(ResultBackend):
         self._line = Line(place, faces)
         self._watch = Watch(place, faces)
         self._joins = Joins(self._line, prefix, options.clock, self._life)
+        self._locks = Locks(self._line, prefix)
 
     # results
 
@@ -100,6 +102,17 @@ class RedisBackend(ResultBackend):
 
     def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
         return self._joins.orphans(lease)
+
+    # locks
+
+    def lock_claim(self, name: str, owner: str, lease: float | None, replacing: str | None = None) -> str:
+        return self._locks.claim(name, owner, lease, replacing)
+
+    def lock_holder(self, name: str) -> str | None:
+        return self._locks.holder(name)
+
+    def lock_release(self, name: str, owner: str) -> bool:
+        return self._locks.release(name, owner)
 
     # life
 
