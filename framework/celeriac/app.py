@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from celeriac.call import CallOptions
     from celeriac.canvas import Signature
     from celeriac.control import Control
+    from celeriac.events import EventReceiver
     from celeriac.message import Publication
     from celeriac.result import AsyncResult as Result
     from celeriac.result import GroupResult as Results
@@ -456,6 +457,10 @@ class Celeriac(Parts):
         from celeriac.canvas import Signature
 
         return Signature(task, args, kwargs, options, immutable=immutable, app=self)
+
+    def event_receiver(self, handlers: Mapping[str, Callable[[dict[str, Any]], object]] | None = None) -> EventReceiver:
+        """One who listens to events: the same as ``app.events.Receiver``."""
+        return self.events.Receiver(handlers)
 
     # results
 

@@ -150,6 +150,10 @@ class Caller:
         self._timeout: float = conf.task_publish_timeout
         self._max_size = app.codec.max_size
         self._known_queues = app.known_queues
+        if conf.task_send_sent_event:
+            from celeriac.events.sent import tell_of_sent
+
+            tell_of_sent(app.hooks)
 
     def build(
         self,

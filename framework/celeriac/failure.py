@@ -7,6 +7,7 @@ document says, there is an exception to raise.
 from __future__ import annotations
 
 import builtins
+import reprlib
 import sys
 import traceback
 from collections.abc import Collection
@@ -55,6 +56,18 @@ class ErrorInfo(str):
     @property
     def traceback(self) -> str:
         return str(self)
+
+
+def shown(value: Any, most: int) -> str:
+    """The repr of a value in `most` characters at most; never fails."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = most
+    short.maxlist = short.maxtuple = short.maxdict = short.maxset = max(most // 3, 1)
+    try:
+        text = short.repr(value)
+    except Exception:
+        text = f"<{type(value).__qualname__} without a repr>"
+    return text if len(text) <= most else f"{text[: max(most - 1, 0)]}…"
 
 
 def to_document(error: BaseException) -> dict[str, Any]:

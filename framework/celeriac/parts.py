@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.call import Caller
     from celeriac.codec import Codec
+    from celeriac.events import Events
     from celeriac.hooks import Hooks
     from celeriac.registry import Registry
     from celeriac.result import ResultStore
@@ -150,6 +151,16 @@ class Parts:
         """The result store, for this process."""
         return self._part("backend", self._make_backend)  # type: ignore[no-any-return]
 
+    @property
+    def events(self) -> Events:
+        """Events, told and heard by this process."""
+        return self._part("events", self._make_events)  # type: ignore[no-any-return]
+
+    def _make_events(self) -> Events:
+        from celeriac.events import Events
+
+        return Events(self._app)
+
     def _make_hooks(self) -> Hooks:
         from celeriac.hooks import Hooks
 
@@ -188,7 +199,7 @@ class Parts:
     def after_fork(self) -> None:
         """This is a forked child: leave the parent's connections alone (not even close them) and make own ones."""
         self._pid = os.getpid()
-        self._inherited.append([self._parts.pop(name, None) for name in ("transport", "backend", "caller")])
+        self._inherited.append([self._parts.pop(name, None) for name in ("events", "transport", "backend", "caller")])
         self.on_after_fork.send(self)
 
     def replace_transport(self) -> Transport | None:
@@ -203,7 +214,7 @@ class Parts:
         """Close the connections of this process. They open again at the next use."""
         if self._pid != os.getpid():
             self.after_fork()
-        for name in ("transport", "backend"):
+        for name in ("events", "transport", "backend"):
             part = self._parts.pop(name, None)
             if part is not None:
                 part.close()

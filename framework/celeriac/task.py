@@ -343,6 +343,21 @@ class Task(Generic[P, R]):
             raise ConfigurationError("update_state needs a task_id outside of a running task")
         self.app.store_state(task_id, state, dict(meta or {}))
 
+    def progress(self, done: float, total: float | None = None, message: str | None = None, **more: Any) -> None:
+        """Say how far this run has come: state PROGRESS with ``done``, ``total``, ``percent`` and ``message`` in
+        ``AsyncResult.info``, and an event ``task-progress`` where events are on."""
+        percent = round(100 * done / total, 1) if total else None
+        meta = {"done": done, "total": total, "percent": percent, "message": message, **more}
+        self.update_state(state="PROGRESS", meta=meta)
+        if self.app.conf.worker_send_task_events and self.send_events:
+            self.send_event("task-progress", **meta)
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        """Send an event of one's own about this run: its id is in ``uuid``. Never waits, never fails."""
+        request = self.request
+        fields.setdefault("hostname", request.hostname or self.app.events.hostname)
+        self.app.events.send(type, **{"uuid": request.id, **fields})
+
     # handlers, for classes that derive from Task
 
     def before_start(self, task_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:

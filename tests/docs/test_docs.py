@@ -25,6 +25,8 @@ RUN = [
     DOCS / "unique.md",
     DOCS / "first-task.md",
     DOCS / "first-plugin.md",
+    DOCS / "retries.md",
+    DOCS / "events.md",
     DOCS / "testing.md",
 ]
 MARKS = {"run", "background", "install", "not-run"}

@@ -56,6 +56,24 @@ def terminate(session: Session, /, ids: tuple[str, ...], signal: str, **how: Any
     _tell(session, "terminate", {"task_id": list(ids), "signal": _signal(signal)}, **how)
 
 
+@control.command("enable_events")
+@asking_options
+@json_option
+@pass_session
+def enable_events(session: Session, /, **how: Any) -> None:
+    """Have workers send events from now on."""
+    _tell(session, "enable_events", {}, **how)
+
+
+@control.command("disable_events")
+@asking_options
+@json_option
+@pass_session
+def disable_events(session: Session, /, **how: Any) -> None:
+    """Have workers send no more events."""
+    _tell(session, "disable_events", {}, **how)
+
+
 @control.command("pool_grow")
 @click.argument("n", type=COUNT, default=1)
 @asking_options

@@ -27,6 +27,7 @@ TABLE = {
     "probe": ("celeriac.cli.probe:probe", "Ask a worker whether it is alive or ready."),
     "status": ("celeriac.cli.status:status", "Show the workers that answer."),
     "inspect": ("celeriac.cli.inspect:inspect", "Ask workers what they do."),
+    "events": ("celeriac.cli.events:events", "Print what happens to tasks and workers."),
     "control": ("celeriac.cli.control:control", "Tell workers what to do."),
     "purge": ("celeriac.cli.purge:purge", "Drop the messages that wait in queues."),
     "queue": ("celeriac.cli.queue:queue", "Look at queues."),

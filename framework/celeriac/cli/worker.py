@@ -29,6 +29,7 @@ SETTINGS = {
     "probe_port": "worker_probe_port",
     "probe_host": "worker_probe_host",
     "probe_file": "worker_probe_file",
+    "send_events": "worker_send_task_events",
 }
 """Options that are settings for the time of this run."""
 
@@ -67,6 +68,9 @@ SETTINGS = {
 )
 @click.option("--probe-host", metavar="HOST", help="The address of that port.  [setting worker_probe_host]")
 @click.option("--probe-file", metavar="PATH", help="Write each second how the worker is.  [setting worker_probe_file]")
+@click.option(
+    "-E", "--task-events", "send_events", is_flag=True, default=None, help="Send events.  [worker_send_task_events]"
+)
 @click.option("-B", "--beat", "with_beat", is_flag=True, help="Run beat in a thread of this worker.")
 @click.option("--purge", is_flag=True, help="Drop what waits in the queues before starting.")
 @pass_session

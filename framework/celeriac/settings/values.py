@@ -30,6 +30,7 @@ class Values:
     task_serializer: str
     task_compression: str | None
     task_publish_retry: bool
+    task_send_sent_event: bool
     task_always_eager: bool
     task_eager_propagates: bool
     task_store_eager_result: bool
@@ -66,6 +67,7 @@ class Values:
     worker_probe_host: str
     worker_probe_file: str | None
     worker_enable_remote_control: bool
+    worker_send_task_events: bool
     worker_hostname: str | None
     worker_logger: str
     worker_log_level: str

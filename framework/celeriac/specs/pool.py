@@ -41,6 +41,8 @@ class Request(msgspec.Struct, array_like=True):
     soft_time_limit: float | None = None
     finished: bytes | None = None
     """The stored result of an earlier run. The task is not run again: only what follows it is worked out again."""
+    told: bool = False
+    """The outcome is to show the result: events are on."""
 
 
 class Verdict(enum.IntEnum):
@@ -79,6 +81,10 @@ class Outcome(msgspec.Struct, array_like=True):
     """The traceback."""
     runtime: float = 0.0
     """Seconds in the task's own code."""
+    ended: str = ""
+    """The state in which it ended, where that is another one than is stored."""
+    shown: str = ""
+    """The result for people, of bounded length, if the request asked for it."""
 
 
 class Runner(Protocol):

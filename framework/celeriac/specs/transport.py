@@ -31,6 +31,10 @@ CAPABILITIES: Mapping[str, str] = {
 }
 
 
+EVENTS = "celeryev"
+"""The topic of events: the name of Celery's exchange."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
     """What the kernel hands to a transport when it makes one."""
@@ -257,6 +261,18 @@ class Transport(Driver):
     @abstractmethod
     def subscribe(self, topics: Sequence[str]) -> Subscription:
         """Listen to these topics from now on."""
+
+    # events: broadcasts in the form that other systems' monitors read, where the transport has one
+
+    def announce(self, kind: str, payload: bytes) -> None:
+        """Send to everyone who watches. `kind` tells what it is, in words with dots between: ``task.failed``. As
+        `broadcast` otherwise."""
+        del kind
+        self.broadcast(EVENTS, payload)
+
+    def watch(self) -> Subscription:
+        """Listen to what is announced from now on, of whatever kind. The topic of each is `EVENTS`."""
+        return self.subscribe([EVENTS])
 
     # replies; for drivers that declare them
 

@@ -57,6 +57,8 @@ class Admission:
         self._max_size = app.codec.max_size
         self._policies = policies
         self._warned: set[str] = set()
+        self.tells_results = False
+        """Outcomes are to show their results, for events."""
 
     def admit(self, deliveries: list[Delivery]) -> list[Request]:
         """The requests to run, in the order of the deliveries. What touches broker or result store is tried until it
@@ -171,7 +173,7 @@ class Admission:
                 hard = self._enforceable(message.task, "time_limit", asked[0], policy)
             if isinstance(asked[1], (int, float)):
                 soft = self._enforceable(message.task, "soft_time_limit", asked[1], policy)
-        request = Request(key, message, delivery.queue, delivery.count, hard, soft, finished)
+        request = Request(key, message, delivery.queue, delivery.count, hard, soft, finished, self.tells_results)
         held.request = request
         return request
 

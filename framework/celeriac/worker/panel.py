@@ -125,6 +125,15 @@ class Panel:
     def do_terminate(self, task_id: str | list[str], signal: str | int | None = "SIGTERM", **_: Any) -> dict[str, str]:
         return self.do_revoke(task_id, terminate=True, signal=signal)
 
+    def do_heartbeat(self, **_: Any) -> None:
+        self._worker.teller.heartbeat()
+
+    def do_enable_events(self, **_: Any) -> dict[str, str]:
+        return {"ok": "task events enabled" if self._worker.teller.enable() else "task events already enabled"}
+
+    def do_disable_events(self, **_: Any) -> dict[str, str]:
+        return {"ok": "task events disabled" if self._worker.teller.disable() else "task events already disabled"}
+
     def do_shutdown(self, **_: Any) -> None:
         self._worker.stop()
 

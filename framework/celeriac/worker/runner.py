@@ -25,7 +25,7 @@ from celeriac.errors import (
     TimeLimitExceeded,
     WorkerLost,
 )
-from celeriac.failure import ErrorInfo, describe, format_traceback
+from celeriac.failure import ErrorInfo, describe, format_traceback, shown
 from celeriac.retrying import retried
 from celeriac.specs.backend import Record
 from celeriac.specs.pool import CANCEL_SOFT_TIME_LIMIT, CANCEL_TERMINATED, CANCEL_TIME_LIMIT, Outcome, Request, Verdict
@@ -214,6 +214,9 @@ class TaskRunner:
             state, payload = states.SUCCESS, self._app.backend.encode(context.id or "", states.SUCCESS, value)
         publications = after_success(self._app, context, value) if context.embed else []
         self._told_success(call, value)
+        if call.request.told:
+            text = shown(value, call.task.resultrepr_maxsize)
+            return Outcome(key, Verdict.ACK, state, payload, publications, group, "", "", runtime, shown=text)
         return Outcome(key, Verdict.ACK, state, payload, publications, group, "", "", runtime)
 
     def _told_success(self, call: Call, value: Any) -> None:
@@ -247,9 +250,11 @@ class TaskRunner:
         key, runtime = call.request.key, time.perf_counter() - call.started
         if isinstance(error, Replaced):
             publications = in_place(self._app, error.signature)
-            return Outcome(key, Verdict.ACK, None, b"", publications, None, "replaced", "", runtime)
+            return Outcome(
+                key, Verdict.ACK, None, b"", publications, None, "replaced", "", runtime, ended=states.IGNORED
+            )
         if isinstance(error, Ignore):
-            return Outcome(key, Verdict.ACK, runtime=runtime)
+            return Outcome(key, Verdict.ACK, runtime=runtime, reason="ignored by the task", ended=states.IGNORED)
         if isinstance(error, Reject):
             verdict = Verdict.REQUEUE if error.requeue else Verdict.DEAD
             return Outcome(key, verdict, reason=f"rejected by the task: {error.reason}", runtime=runtime)
@@ -265,7 +270,7 @@ class TaskRunner:
         app, context = self._app, call.context
         publication = retried(app, context, control)
         error = control.exc or control
-        traceback = format_traceback(error, (__file__,))
+        traceback = format_traceback(error if error.__traceback__ is not None else control, (__file__,))
         record = app.backend.failure(context.id or "", error, traceback, states.RETRY)
         countdown = max((publication.due or 0) - app.clock.time(), 0)
         if app.hooks.task_retry:
@@ -277,7 +282,10 @@ class TaskRunner:
         reason = f"retry in {countdown:.3g}s: {describe(error)}" if control.exc else f"retry in {countdown:.3g}s"
         runtime = time.perf_counter() - call.started
         follows = [] if control.is_sent else [publication]
-        return Outcome(call.request.key, Verdict.ACK, state, record.payload, follows, None, reason, "", runtime)
+        return Outcome(
+            call.request.key, Verdict.ACK, state, record.payload, follows, None, reason, traceback, runtime,
+            ended=states.RETRY,
+        )  # fmt: skip
 
     def _failure(self, call: Call, error: BaseException, traceback: str, quiet: bool = False) -> Outcome:
         app, context = self._app, call.context
@@ -311,6 +319,7 @@ class TaskRunner:
             describe(error),
             "" if expected else traceback,
             runtime,
+            ended=state,
         )
 
     def _resumed(self, call: Call) -> Outcome:

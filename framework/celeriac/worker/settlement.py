@@ -290,7 +290,7 @@ class Settlement:
         for outcome, item in held:
             delivery = item.delivery
             kind = (
-                _KINDS.get(outcome.state or "", "other")
+                _KINDS.get(outcome.state or outcome.ended, "other")
                 if outcome.verdict == Verdict.ACK
                 else _VERDICTS[outcome.verdict]
             )
@@ -336,6 +336,7 @@ class _Sorted:
                 or (state is not None and state != states.SUCCESS)
                 or outcome.group is not None
                 or outcome.publications
+                or outcome.ended
                 or item.early
             ):
                 rest.append(each)
@@ -360,6 +361,7 @@ _KINDS = {
     states.FAILURE: "failed",
     states.RETRY: "retried",
     states.REVOKED: "revoked",
+    states.IGNORED: "ignored",
 }
 _VERDICTS = {
     Verdict.REQUEUE: "requeued",
@@ -368,7 +370,7 @@ _VERDICTS = {
     Verdict.UNSTARTED: "given back",
     Verdict.DELAY: "delayed",
 }
-_QUIET = frozenset({"succeeded", "retried", "revoked", "given back", "other"})
+_QUIET = frozenset({"succeeded", "retried", "revoked", "ignored", "given back", "other"})
 
 
 def _log(kind: str, outcome: Outcome, delivery: Delivery) -> None:
@@ -384,7 +386,7 @@ def _log(kind: str, outcome: Outcome, delivery: Delivery) -> None:
         task_logger.error(
             "Task %s[%s] is a dead letter after %d deliveries: %s", name, task_id, delivery.count, outcome.reason
         )
-    elif kind in ("retried", "revoked"):
+    elif kind in ("retried", "revoked", "ignored"):
         task_logger.info("Task %s[%s] %s", name, task_id, outcome.reason)
     elif kind in ("lost", "delayed"):
         task_logger.warning("Task %s[%s] %s (delivery %d): %s", name, task_id, kind, delivery.count, outcome.reason)

@@ -29,6 +29,7 @@ from celeriac.worker.reconnection import Reconnection
 from celeriac.worker.revoked import Revoked
 from celeriac.worker.runner import TaskRunner
 from celeriac.worker.settlement import Settlement
+from celeriac.worker.teller import Teller
 from celeriac.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Worker:
         self._keeper = Keeper(self)
         self._watchdog = Watchdog(self)
         self._probes = Probes(app.conf, self.health)
+        self.teller = Teller(self)
+        """Sends events, where they are on."""
         self._patience = min(PATIENCE, conf.worker_stall_timeout / 4)
         self._runs_here = not self.pool.supports("parallel")
         """Whether the pool runs tasks in the thread that submits them: no other thread can wait for their end."""
@@ -141,15 +144,21 @@ class Worker:
         try:
             self._probes.start()
             self._keeper.start()
+            self.teller.start()
             self._consume()
             self._finish()
         except BaseException:
             self.pool.stop(0)
             raise
         finally:
+            self.teller.stop()
             self._keeper.stop()
             self._probes.stop()
             runner.close()
+
+    def tells_results(self, wanted: bool) -> None:
+        """Whether outcomes are to show their results."""
+        self._admission.tells_results = wanted
 
     def stop(self, grace: float | None = None) -> None:
         """Stop fetching at once, finish what runs within the grace (seconds), give back the rest. A second call means

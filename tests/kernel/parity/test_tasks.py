@@ -681,7 +681,8 @@ def test_b12_hidden_arguments_are_in_no_log_and_no_answer_of_inspect(
     with caplog.at_level("DEBUG", logger="celeriac"):
         pay.apply_async(("4111-secret",), {"pin": "0000-secret"}, argsrepr="(…)", kwargsrepr="{…}")
         assert inside.wait(5)
-        answers = {name: Control(app).ask(name, timeout=2.0) for name in ("active", "reserved", "stats")}
+        asked = ("active", "reserved", "stats")
+        answers = {name: Control(app).broadcast(name, reply=True, limit=1, timeout=5) for name in asked}
         go.set()
         worker.drain()
 

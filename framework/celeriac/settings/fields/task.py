@@ -22,6 +22,13 @@ CALLING = (
         "Try a publish that failed again, within `task_publish_timeout`.",
     ),
     Setting(
+        "task_send_sent_event",
+        BOOL,
+        False,
+        "Tell of every call by the event `task-sent`.",
+        old=("CELERY_SEND_TASK_SENT_EVENT",),
+    ),
+    Setting(
         "task_always_eager",
         BOOL,
         False,

@@ -91,6 +91,13 @@ WORKER = (
         old=("CELERY_ENABLE_REMOTE_CONTROL",),
     ),
     Setting(
+        "worker_send_task_events",
+        BOOL,
+        False,
+        "Tell of the worker and its tasks by events: the option `-E`.",
+        old=("CELERY_SEND_EVENTS",),
+    ),
+    Setting(
         "worker_hostname",
         TEXT,
         None,

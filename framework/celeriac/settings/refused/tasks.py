@@ -59,12 +59,6 @@ TASKS = (
         old=("CELERY_REMOTE_TRACEBACKS",),
     ),
     Refused(
-        "task_send_sent_event",
-        "events are not part of this release; listen to the publish hooks",
-        harmless=(False,),
-        old=("CELERY_SEND_TASK_SENT_EVENT",),
-    ),
-    Refused(
         "task_allow_error_cb_on_chord_header",
         "an error callback of a chord belongs to its body; link one to the header's tasks as well where it is wanted",
         harmless=(False,),

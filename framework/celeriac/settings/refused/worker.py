@@ -7,7 +7,7 @@ from celeriac.settings.setting import Refused
 _PART = "the worker's parts are not exchanged by settings; its pool is (worker_pool), and hooks add to the rest"
 _LOG = "the form of the log is the logger's; use worker_logger 'text' or 'json', or install one of your own"
 _DELAY = "what is not yet due waits in the broker, not in the worker; leave it out"
-_NO_EVENTS = "events are not part of this release; listen to hooks, or ask with `inspect`"
+_EVENTS = "events go by Celery's exchange celeryev, in JSON, and a listener's queue goes with it; leave it out"
 _BROADCAST = "remote control travels by the transport's own broadcast; leave it out"
 
 WORKER = (
@@ -106,14 +106,13 @@ WORKER = (
 )
 
 EVENTS = (
-    Refused("worker_send_task_events", _NO_EVENTS, harmless=(False,), old=("CELERY_SEND_EVENTS",)),
-    Refused("event_queue_expires", _NO_EVENTS),
-    Refused("event_queue_ttl", _NO_EVENTS),
-    Refused("event_queue_prefix", _NO_EVENTS),
-    Refused("event_queue_exclusive", _NO_EVENTS, harmless=(False,)),
-    Refused("event_queue_durable", _NO_EVENTS, harmless=(False,)),
-    Refused("event_serializer", _NO_EVENTS, harmless=("json",)),
-    Refused("event_exchange", _NO_EVENTS),
+    Refused("event_queue_expires", _EVENTS),
+    Refused("event_queue_ttl", _EVENTS),
+    Refused("event_queue_prefix", _EVENTS),
+    Refused("event_queue_exclusive", _EVENTS, harmless=(False,)),
+    Refused("event_queue_durable", _EVENTS, harmless=(False,)),
+    Refused("event_serializer", _EVENTS, harmless=("json",)),
+    Refused("event_exchange", _EVENTS),
     Refused("control_queue_ttl", _BROADCAST),
     Refused("control_queue_expires", _BROADCAST),
     Refused("control_queue_exclusive", _BROADCAST, harmless=(False,)),

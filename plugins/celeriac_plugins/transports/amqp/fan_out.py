@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from celeriac.clock import Clock
 from celeriac.message import Message
+from celeriac.specs.transport import EVENTS
 from celeriac_plugins._shared.pidbox import REPLY, parted
 
 from . import envelope
@@ -31,6 +32,11 @@ class Address(NamedTuple):
     exchange: str
     kind: str
     key: str
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the exchange outlives the broker: Celery declares that of events so, and all must declare alike."""
+        return self.exchange == EVENTS
 
 
 def address_of(topic: str) -> Address:
@@ -61,13 +67,24 @@ class FanOut:
         else:
             self._shout(address_of(topic), {SENT: self._clock.time(), TOPIC: topic}, payload)
 
+    def announce(self, kind: str, payload: bytes) -> None:
+        """Events go through Celery's exchange for them, with the kind as routing key."""
+        address = Address(EVENTS, "topic", kind)
+        self._shout(address, {SENT: self._clock.time(), TOPIC: EVENTS}, payload)
+
+    def watch(self) -> AmqpSubscription:
+        return self._listening([EVENTS], [Address(EVENTS, "topic", "#")])
+
     def _shout(self, address: Address, headers: dict[str, object], payload: bytes) -> None:
         message = Message(headers, {"delivery_mode": _TRANSIENT}, payload)
         content = envelope.write(message, FRESH, self._line.largest_properties)
-        self._line.shout(address.exchange, address.kind, Post("", address.exchange, address.key, content))
+        kind, durable = address.kind, address.is_durable
+        self._line.shout(address.exchange, kind, durable, Post("", address.exchange, address.key, content))
 
     def subscribe(self, topics: Sequence[str]) -> AmqpSubscription:
-        bindings = [address_of(topic) for topic in topics]
+        return self._listening(topics, [address_of(topic) for topic in topics])
+
+    def _listening(self, topics: Sequence[str], bindings: Sequence[Address]) -> AmqpSubscription:
         subscription = AmqpSubscription(self._place, self._line, self._heartbeat, self._clock, topics, bindings)
         with self._lock:
             self._subscriptions.add(subscription)

@@ -329,7 +329,7 @@ class Line:
         """
         self.use(lambda session, deadline: self._post(session, posts, deadline, mandatory=False))
 
-    def shout(self, exchange: str, kind: str, post: Post) -> None:
+    def shout(self, exchange: str, kind: str, durable: bool, post: Post) -> None:
         """Publish to an exchange, whoever is bound to it, and perhaps nobody.
 
         Raises:
@@ -339,7 +339,9 @@ class Line:
         def work(session: Session, deadline: float) -> None:
             if exchange not in session.exchanges:
                 declare_exchange = methods.exchange_declare
-                self.ask(session, lambda channel: [declare_exchange(channel, exchange, kind, durable=False)], deadline)
+                self.ask(
+                    session, lambda channel: [declare_exchange(channel, exchange, kind, durable=durable)], deadline
+                )
                 session.exchanges.add(exchange)
             self._post(session, [post], deadline, mandatory=False)
 

@@ -93,8 +93,9 @@ class AmqpSubscription(Listener, Subscription):
         channel = link.open_channel(deadline)
         number, queue = channel.number, f"celeriac.listener.{uuid4()}"
         frames = [methods.queue_declare(number, queue, {"x-message-ttl": round(_KEPT * 1000)}, exclusive=True)]
-        for exchange, kind, key in self._bindings:
-            frames.append(methods.exchange_declare(number, exchange, kind, durable=False))
+        for address in self._bindings:
+            exchange, kind, key = address
+            frames.append(methods.exchange_declare(number, exchange, kind, durable=address.is_durable))
             frames.append(methods.queue_bind(number, queue, exchange, key))
         frames.append(methods.basic_consume(number, queue, "1", no_ack=True))
         channel.ask(frames, deadline)

@@ -195,6 +195,12 @@ class RedisTransport(Transport):
     def subscribe(self, topics: Sequence[str]) -> Subscription:
         return self._fan_out.subscribe(topics)
 
+    def announce(self, kind: str, payload: bytes) -> None:
+        self._fan_out.announce(kind, payload)
+
+    def watch(self) -> Subscription:
+        return self._fan_out.watch()
+
     # replies
 
     def listen_for_replies(self, life: float, timeout: float) -> ReplyBox:

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from celeriac.clock import Clock
 from celeriac.message import Message
+from celeriac.specs.transport import EVENTS
 from celeriac_plugins._shared.pidbox import Address, parted
 from celeriac_plugins._shared.redis_line import Line
 from celeriac_plugins._shared.redis_link import Command
@@ -45,6 +46,16 @@ class FanOut:
         (listeners,) = self._line.call([("PUBLISH", self._keys.channel(topic), text)])
         return int(listeners)
 
+    def announce(self, kind: str, payload: bytes) -> None:
+        """Events go through kombu's fan-out exchange for them, with the kind as the part of the channel's name that
+        Celery's listeners choose by."""
+        now = self._clock.time()
+        text = envelope.write(Message({}, {SENT: now}, payload), kind, 0, envelope.moment(now), EVENTS)
+        self._line.call([("PUBLISH", self._keys.channel(f"{EVENTS}/{kind}"), text)])
+
+    def watch(self) -> RedisSubscription:
+        return self._listening(RedisSubscription(self._line, self._keys, self._clock, [EVENTS], of_every_kind=True))
+
     def _answer(self, address: Address, payload: bytes) -> int:
         """Put a reply where kombu's mailbox of the asking process looks for it."""
         exchange, routing_key, ticket = address
@@ -62,7 +73,9 @@ class FanOut:
         return len(queues)
 
     def subscribe(self, topics: Sequence[str]) -> RedisSubscription:
-        subscription = RedisSubscription(self._line, self._keys, self._clock, topics)
+        return self._listening(RedisSubscription(self._line, self._keys, self._clock, topics))
+
+    def _listening(self, subscription: RedisSubscription) -> RedisSubscription:
         with self._lock:
             self._subscriptions.add(subscription)
         return subscription

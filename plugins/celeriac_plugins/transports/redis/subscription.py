@@ -35,11 +35,15 @@ BOX_LIFE = 60
 class RedisSubscription(Subscription):
     """A connection of its own. It subscribes anew after the connection was lost."""
 
-    def __init__(self, line: Line, keys: Keys, clock: Clock, topics: Sequence[str]) -> None:
+    def __init__(
+        self, line: Line, keys: Keys, clock: Clock, topics: Sequence[str], of_every_kind: bool = False
+    ) -> None:
         self._line = line
         self._keys = keys
         self._clock = clock
-        self._topics = {self._keys.channel(topic).encode("utf-8", "surrogatepass"): topic for topic in topics}
+        tail = "/*" if of_every_kind else ""
+        self._topics = {(keys.channel(topic) + tail).encode("utf-8", "surrogatepass"): topic for topic in topics}
+        self._subscribe, self._push = ("PSUBSCRIBE", b"pmessage") if of_every_kind else ("SUBSCRIBE", b"message")
         self._boxes = [(topic, keys.prefix + topic) for topic in self._topics.values() if topic.startswith(REPLY)]
         self._tended = 0.0
         self._bell = Doorbell()
@@ -89,8 +93,9 @@ class RedisSubscription(Subscription):
         deadline = time.monotonic() + PATIENCE
         link = dial(self._line.place, deadline, self._line.faces)
         try:
-            link.send([("SUBSCRIBE", *self._topics)], deadline)
-            while sum(push[0] == b"subscribe" for push in link.pushes) < len(self._topics):
+            link.send([(self._subscribe, *self._topics)], deadline)
+            said = self._subscribe.lower().encode()
+            while sum(push[0] == said for push in link.pushes) < len(self._topics):
                 self._listen_for_a_while(link, deadline)
             if self._boxes:
                 (reply,) = link.call([("CLIENT", "TRACKING", "ON", "OPTIN", "NOLOOP")], deadline)
@@ -121,8 +126,8 @@ class RedisSubscription(Subscription):
         if self._boxes and (is_due or any(push[0] == b"invalidate" for push in pushes)):
             self._tend_boxes(link)
         for push in pushes:
-            if push[0] == b"message" and push[1] in self._topics:
-                self._take(self._topics[push[1]], push[2])
+            if push[0] == self._push and push[1] in self._topics:
+                self._take(self._topics[push[1]], push[-1])
 
     def _tend_boxes(self, link: Link) -> None:
         """Empty them, and have the server tell when something comes."""

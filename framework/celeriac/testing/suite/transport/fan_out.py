@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from celeriac.specs.transport import Subscription, Transport
+from celeriac.specs.transport import EVENTS, Subscription, Transport
 from celeriac.testing.clock import ManualClock
 from celeriac.testing.suite.transport.background import Background
 from celeriac.testing.suite.transport.clauses import PATIENCE, TransportClauses
@@ -119,6 +119,20 @@ class FanOutClauses(TransportClauses):
         second.close()
         transport.broadcast("a", b"hello")
         assert hear(listener, 1) == [("a", b"hello")]
+
+    def test_what_is_announced_reaches_everyone_who_watches_whatever_its_kind(
+        self, transport: Transport, other: Transport, listener: Subscription
+    ) -> None:
+        watchers = [transport.watch(), other.watch()]
+        for number, kind in enumerate(("task.failed", "worker.online", "own", "a.b.c")):
+            (transport, other)[number % 2].announce(kind, kind.encode())
+        transport.broadcast("a", b"not for who watches")
+        for watcher in watchers:
+            assert sorted(hear(watcher, 4)) == [
+                (EVENTS, kind) for kind in (b"a.b.c", b"own", b"task.failed", b"worker.online")
+            ]
+            watcher.close()
+        assert hear(listener, 1) == [("a", b"not for who watches")]
 
     @pytest.mark.usefixtures("listener")
     def test_broadcasts_and_queues_do_not_touch(self, transport: Transport) -> None:

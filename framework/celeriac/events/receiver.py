@@ -1,0 +1,117 @@
+"""The listening side: events of our workers and of Celery's."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from celeriac.control import Control
+from celeriac.errors import DecodeError, TransportError, UnsupportedCapability
+from celeriac.events.event import Event, read
+
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac
+    from celeriac.specs.transport import Subscription
+
+logger = logging.getLogger("celeriac.events")
+
+PAUSE = 1.0
+
+
+class EventReceiver:
+    """Hears every event that is sent after it has begun to listen.
+
+    ::
+
+        receiver = app.events.Receiver(handlers={"task-failed": alarm, "*": print})
+        receiver.capture(timeout=60)
+
+    A handler is called with the event; the one named ``*`` with those that have none of their own.
+    """
+
+    def __init__(self, app: Celeriac, handlers: Mapping[str, Callable[[Event], object]] | None = None) -> None:
+        self._app = app
+        self.handlers = dict(handlers or {})
+        self.should_stop = False
+        self._subscription: Subscription | None = None
+
+    def listen(self, wakeup: bool = True) -> None:
+        """Begin to listen, if it has not begun; with `wakeup`, ask all workers to say that they are there.
+
+        Raises:
+            UnsupportedCapability: the transport has no fan-out.
+            TransportDown: the broker cannot be reached.
+        """
+        if self._subscription is None:
+            if not self._app.transport.supports("fan-out"):
+                raise UnsupportedCapability("the transport has no fan-out, so events cannot be heard")
+            self._subscription = self._app.transport.watch()
+            if wakeup:
+                self.wakeup_workers()
+
+    def capture(self, limit: int | None = None, timeout: float | None = None, wakeup: bool = True) -> None:
+        """Call the handlers, until there were `limit` events, `timeout` seconds are over, or `stop` is called."""
+        for _ in self.itercapture(limit, timeout, wakeup):
+            pass
+
+    def itercapture(
+        self, limit: int | None = None, timeout: float | None = None, wakeup: bool = True
+    ) -> Iterator[Event]:
+        """The same, and each event is yielded after its handler was called."""
+        self.listen(wakeup)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        heard = 0
+        while not self.should_stop and (limit is None or heard < limit):
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            for event in self._receive(left):
+                self.process(event["type"], event)
+                yield event
+                heard += 1
+                if limit is not None and heard >= limit:
+                    return
+
+    def process(self, type: str, event: Event) -> None:
+        """Call the handler of an event."""
+        handler = self.handlers.get(type) or self.handlers.get("*")
+        if handler is not None:
+            handler(event)
+
+    def wakeup_workers(self) -> None:
+        """Ask all workers for a heartbeat, so that one who has come late knows them."""
+        Control(self._app).broadcast("heartbeat")
+
+    def stop(self) -> None:
+        """Make `capture` end. Safe from any thread, and from a signal handler."""
+        self.should_stop = True
+        if self._subscription is not None:
+            self._subscription.wake()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.stop()
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+
+    def _receive(self, timeout: float | None) -> list[Event]:
+        assert self._subscription is not None
+        try:
+            payloads = self._subscription.receive(timeout)
+        except TransportError as error:
+            logger.warning("cannot hear events: %s; trying again", error)
+            time.sleep(PAUSE if timeout is None else min(PAUSE, timeout))
+            return []
+        events: list[Event] = []
+        for _, payload in payloads:
+            try:
+                events += read(payload, self._app.codec, self._app.codec.accepted(self._app.conf.accept_content))
+            except DecodeError as error:
+                logger.warning("an event cannot be read: %s", error)
+        now = time.time()
+        for event in events:
+            event["local_received"] = now
+        return events
