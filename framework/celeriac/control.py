@@ -87,6 +87,13 @@ class Control:
         ids = [task_id] if isinstance(task_id, str) else list(task_id)
         self.broadcast("revoke", {"task_id": ids, "terminate": terminate, "signal": signal})
 
+    def rate_limit(
+        self, task_name: str, rate_limit: str | float | None, destination: Sequence[str] | None = None, **how: Any
+    ) -> list[dict[str, Any]]:
+        """Have workers begin no more than that many runs of a task: ``10/s``, ``100/m``; 0: as many as come."""
+        arguments = {"task_name": task_name, "rate_limit": rate_limit}
+        return self.broadcast("rate_limit", arguments, destination, **how)
+
     def shutdown(self, destination: Sequence[str] | None = None) -> None:
         """Have workers stop as on SIGTERM."""
         self.broadcast("shutdown", destination=destination)

@@ -56,6 +56,17 @@ def terminate(session: Session, /, ids: tuple[str, ...], signal: str, **how: Any
     _tell(session, "terminate", {"task_id": list(ids), "signal": _signal(signal)}, **how)
 
 
+@control.command("rate_limit")
+@click.argument("task", metavar="TASK")
+@click.argument("rate", metavar="RATE")
+@asking_options
+@json_option
+@pass_session
+def rate_limit(session: Session, /, task: str, rate: str, **how: Any) -> None:
+    """Have each worker begin no more runs of TASK than RATE: 10/s, 100/m, 1000/h, 0 for no limit."""
+    _tell(session, "rate_limit", {"task_name": task, "rate_limit": rate}, **how)
+
+
 @control.command("enable_events")
 @asking_options
 @json_option

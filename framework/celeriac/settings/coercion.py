@@ -157,6 +157,16 @@ def to_rules(value: Any) -> Any:
     raise TypeError
 
 
+def to_rate(value: Any) -> str:
+    """Runs in a time, as text: ``10/s``."""
+    from celeriac.worker.rates import parse_rate
+
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError
+    parse_rate(value)
+    return str(value)
+
+
 def to_policy(value: Any) -> Any:
     """A RetryPolicy, or what makes one."""
     from celeriac.retry import RetryPolicy, policy_from
@@ -212,6 +222,7 @@ DICT = Kind("dict[str, Any]", "a dict whose keys are texts", to_dict, shown_in_e
 QUEUES = Kind(
     "list[dict[str, Any]]", "a list of queue names, or of dicts with a 'name'", to_queues, shown_in_errors=False
 )
+RATE = Kind("str", "a rate such as '10/s', '100/m' or '1000/h'", to_rate)
 POLICY = Kind("Any", "a RetryPolicy, or a dict of its fields", to_policy)
 SCHEDULE = Kind("dict[str, Any]", "a dict of entry name to entry", to_dict, shown_in_errors=False, keyed_by_user=True)
 RULES = Kind(

@@ -46,6 +46,7 @@ class Values:
     task_acks_late: bool | None
     task_reject_on_worker_lost: bool | None
     task_acks_on_failure_or_timeout: bool
+    task_default_rate_limit: str | None
     task_retry_policy: Any
     task_track_started: bool
     task_ignore_result: bool
@@ -67,6 +68,7 @@ class Values:
     worker_probe_host: str
     worker_probe_file: str | None
     worker_enable_remote_control: bool
+    worker_disable_rate_limits: bool
     worker_send_task_events: bool
     worker_hostname: str | None
     worker_logger: str

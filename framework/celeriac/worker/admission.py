@@ -83,8 +83,8 @@ class Admission:
             if outcome is not None:
                 refused.append(outcome)
                 continue
-            if message.headers.get("eta"):
-                due = self._not_yet(delivery)
+            if policy.rate is not None or message.headers.get("eta"):
+                due = self._not_yet(delivery, policy)
                 if due is not None:
                     later.append((key, delivery, due))
                     continue
@@ -154,13 +154,15 @@ class Admission:
         record = self._app.backend.failure(task_id, TaskRevoked(why), None, states.REVOKED)
         return Outcome(key, Verdict.ACK, states.REVOKED, record.payload, reason=why)
 
-    def _not_yet(self, delivery: Delivery) -> float | None:
-        """The due time of a message that came too soon: from a Celery client, which leaves waiting to the worker."""
-        eta = delivery.message.headers.get("eta")
-        if not eta:
-            return None
-        due = self._moment(eta)
-        return due if due > self._app.clock.time() + 0.001 else None
+    def _not_yet(self, delivery: Delivery, policy: Policy) -> float | None:
+        """The due time of a message that came too soon: from a Celery client, which leaves waiting to the worker, or
+        over its task's rate limit."""
+        eta, now = delivery.message.headers.get("eta"), self._app.clock.time()
+        if eta:
+            due = self._moment(eta)
+            if due > now + 0.001:
+                return due
+        return policy.rate.take(now) if policy.rate is not None else None
 
     def _request(self, key: int, held: Held, policy: Policy, finished: bytes | None) -> Request:
         delivery = held.delivery

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from celeriac.control import read
+from celeriac.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from celeriac.worker.worker import Worker
@@ -124,6 +125,16 @@ class Panel:
 
     def do_terminate(self, task_id: str | list[str], signal: str | int | None = "SIGTERM", **_: Any) -> dict[str, str]:
         return self.do_revoke(task_id, terminate=True, signal=signal)
+
+    def do_rate_limit(self, task_name: str, rate_limit: str | float | None, **_: Any) -> dict[str, str]:
+        if task_name not in self._worker.app.tasks:
+            return {"error": "unknown task"}
+        policy = self._worker.policies[task_name]
+        try:
+            policy.limit_rate(rate_limit)
+        except ConfigurationError as error:
+            return {"error": str(error)}
+        return {"ok": "rate limits disabled successfully" if policy.rate is None else "new rate limit set successfully"}
 
     def do_heartbeat(self, **_: Any) -> None:
         self._worker.teller.heartbeat()

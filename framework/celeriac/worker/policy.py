@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from celeriac.task import has_handlers, what_to_call
+from celeriac.worker.rates import Rate, parse_rate
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
@@ -22,6 +23,7 @@ class Policy:
         "handlers",
         "keeps_errors",
         "keeps_failed",
+        "rate",
         "requeue_lost",
         "soft_time_limit",
         "task",
@@ -53,6 +55,19 @@ class Policy:
             not self.early and own("acks_on_failure_or_timeout", "task_acks_on_failure_or_timeout") is False
         )
         """Whether the message of a run that failed is kept: as a dead letter, or for another run after a time limit."""
+        self.rate: Rate | None = None
+        """How many runs begin, where that is limited."""
+        if task is not None and not conf.worker_disable_rate_limits:
+            self.limit_rate(own("rate_limit", "task_default_rate_limit"))
+
+    def limit_rate(self, value: str | float | None) -> None:
+        """Begin no more runs than that from now on; None: as many as come.
+
+        Raises:
+            ConfigurationError: it is no rate.
+        """
+        rate = parse_rate(value)
+        self.rate = None if rate is None else Rate(rate)
 
 
 class Policies:

@@ -76,8 +76,8 @@ class Worker:
         self.grace: float = conf.worker_shutdown_timeout if grace is None else grace
         self.inflight = Inflight()
         self.pace = Pace(conf.worker_prefetch_multiplier)
-        self._policies = Policies(app)
-        self.settlement = Settlement(app, self.inflight, self._policies, self.pace)
+        self.policies = Policies(app)
+        self.settlement = Settlement(app, self.inflight, self.policies, self.pace)
         self.revoked = Revoked()
         self.pool: Pool = make_pool(app, self.pool_name, self.concurrency)
         if not self.pool.supports("parallel"):
@@ -122,7 +122,7 @@ class Worker:
         if app.hooks.worker_init:
             app.hooks.worker_init(app=app, hostname=self.hostname)
         # Children are made before there is a connection or a thread that they could inherit.
-        runner = TaskRunner(app, self._policies, self.hostname)
+        runner = TaskRunner(app, self.policies, self.hostname)
         self.pool.start(runner, self.settlement.done)
         self._owns_process = signals
         self.pulse.begin()
@@ -139,7 +139,7 @@ class Worker:
 
     def _work(self, runner: TaskRunner) -> None:
         self._admission = Admission(
-            self.app, self.inflight, self.settlement, self._policies, self.revoked, self.pool.capabilities, self.pulse
+            self.app, self.inflight, self.settlement, self.policies, self.revoked, self.pool.capabilities, self.pulse
         )
         try:
             self._probes.start()

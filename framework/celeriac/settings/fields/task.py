@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import ANNOTATIONS, BOOL, INT, POLICY, POSITIVE_SECONDS, QUEUES, RULES, TEXT
+from celeriac.settings.coercion import ANNOTATIONS, BOOL, INT, POLICY, POSITIVE_SECONDS, QUEUES, RATE, RULES, TEXT
 from celeriac.settings.setting import Setting
 
 CALLING = (
@@ -149,6 +149,14 @@ RUNNING = (
         True,
         "Acknowledge a task that has failed. False: it becomes a dead letter; ended by its time limit, it runs again.",
         old=("CELERY_ACKS_ON_FAILURE_OR_TIMEOUT",),
+    ),
+    Setting(
+        "task_default_rate_limit",
+        RATE,
+        None,
+        "How many runs a worker begins of each task that does not say so itself: `10/s`, `100/m`, `1000/h`.",
+        old=("CELERY_DEFAULT_RATE_LIMIT",),
+        optional=True,
     ),
     Setting(
         "task_retry_policy",

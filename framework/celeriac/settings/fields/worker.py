@@ -91,6 +91,13 @@ WORKER = (
         old=("CELERY_ENABLE_REMOTE_CONTROL",),
     ),
     Setting(
+        "worker_disable_rate_limits",
+        BOOL,
+        False,
+        "Begin tasks as they come, whatever their `rate_limit`.",
+        old=("CELERY_DISABLE_RATE_LIMITS",),
+    ),
+    Setting(
         "worker_send_task_events",
         BOOL,
         False,

@@ -48,11 +48,6 @@ TASKS = (
         old=("CELERY_QUEUE_MAX_PRIORITY",),
     ),
     Refused(
-        "task_default_rate_limit",
-        "rate limits are not part of this release; bound the load by worker_concurrency on a queue of its own",
-        old=("CELERY_DEFAULT_RATE_LIMIT",),
-    ),
-    Refused(
         "task_remote_tracebacks",
         "exceptions come back with the traceback's text, as AsyncResult.traceback; read that",
         harmless=(False,),

@@ -33,12 +33,6 @@ WORKER = (
     ),
     Refused("worker_direct", "name a queue for the worker and route to it; use task_queues", harmless=(False,)),
     Refused(
-        "worker_disable_rate_limits",
-        "rate limits are not part of this release; leave it out",
-        harmless=(True, False),
-        old=("CELERY_DISABLE_RATE_LIMITS",),
-    ),
-    Refused(
         "worker_deduplicate_successful_tasks",
         "a task that has finished is never run again by a redelivery; leave it out",
         harmless=(True,),
