@@ -523,13 +523,40 @@ def test_tls_with_a_checked_certificate(tmp_path: Path) -> None:
 
 
 def test_a_delay_is_the_sum_of_its_steps() -> None:
-    for seconds in (0.001, 0.008, 0.5, 59.9, 86_400, 20 * 86_400):
+    for seconds in (0.001, 0.008, 0.05, 0.5, 0.52, 59.9, 86_400, 11 * 86_400):
         exchange, key = ladder.entry("q", seconds)
-        *digits, _ = key.split(".")
-        units = int("".join(digits), 2)
+        _, *digits = key.split(".")
+        units = int("".join(reversed(digits)), 8)
         assert seconds <= units * ladder.UNIT < seconds + ladder.UNIT
-        assert exchange == f"celeriac.delay.{len(digits) - 1 - digits.index('1')}"
+        assert exchange == f"celeriac.delay.{len(digits) - 1}" == f"celeriac.delay.{ladder.level_for(seconds)}"
     assert ladder.entry("q", 1e9)[0] == f"celeriac.delay.{ladder.LEVELS - 1}"
+
+
+def test_only_those_levels_of_the_ladder_are_made_that_a_delay_needs(
+    transport: AmqpTransport, shared_rabbitmq: RabbitServer, rabbitmq_url: str
+) -> None:
+    send(transport, "a", due=time.time() + 0.1)
+    assert ids(take(transport, 1)) == ["a"]
+    send(transport, "b", due=time.time() + 0.6)  # the same connection, one level more
+    other = make(rabbitmq_url)
+    send(other, "c", due=time.time() + 1)
+    other.close()
+    assert sorted(ids(take(transport, 1) + take(transport, 1))) == ["b", "c"]
+
+    steps = {name for name in shared_rabbitmq.queues(rabbitmq_url) if name.startswith("celeriac.delay.")}
+    assert steps == {f"celeriac.delay.{level}.{digit}" for level in (0, 1, 2) for digit in range(1, 8)}
+
+
+def test_a_ladder_that_was_deleted_is_made_again(
+    transport: AmqpTransport, shared_rabbitmq: RabbitServer, rabbitmq_url: str
+) -> None:
+    send(transport, "a", due=time.time() + 0.1)
+    assert ids(take(transport, 1)) == ["a"]
+    vhost = rabbitmq_url.rpartition("/")[2]
+    for name in [name for name in shared_rabbitmq.queues(rabbitmq_url) if name.startswith("celeriac.delay.")]:
+        shared_rabbitmq.api("DELETE", f"/queues/{vhost}/{name}")
+    send(transport, "b", due=time.time() + 0.1)
+    assert ids(take(transport, 1)) == ["b"]
 
 
 def test_what_comes_out_of_the_ladder_too_early_goes_up_again(

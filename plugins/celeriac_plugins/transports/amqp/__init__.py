@@ -8,11 +8,11 @@ from celeriac.errors import UnsupportedCapability
 from celeriac.message import Delivery, Message, Publication
 from celeriac.specs.transport import DeadLetter, QueueCounts, ReplyBox, Subscription, Transport, TransportOptions
 
-from . import envelope, ladder, methods
+from . import envelope, methods
 from .dead import DeadLetters
 from .envelope import FRESH, History
 from .fan_out import FanOut
-from .line import Line, Post
+from .line import LatePost, Line, Post
 from .names import lane_name, queue_name
 from .place import Place
 from .receiving import Receiving
@@ -54,15 +54,14 @@ class AmqpTransport(Transport):
     def publish(self, batch: Sequence[Publication], timeout: float) -> None:
         now, most = self._now(), self._line.largest_properties
         posts: list[Post] = []
-        late: list[Post] = []
+        late: list[LatePost] = []
         for queue, message, due in ((each.queue, each.message, each.due) for each in batch):
             if due is not None and due > now:
-                content = envelope.write(message, History(0, due), most)
-                late.append(Post(queue, *ladder.entry(queue, due - now), content))
+                late.append(LatePost(queue, due, envelope.write(message, History(0, due), most)))
             else:
                 posts.append(Post(queue, "", queue_name(queue), envelope.write(message, FRESH, most)))
         self._line.post(posts, timeout)
-        self._line.post(late, timeout, late=True)
+        self._line.post_late(late, self._now, timeout)
 
     # receiving
 
@@ -91,7 +90,7 @@ class AmqpTransport(Transport):
         posts = [
             self._receiving.later(each, dues[id(each)], each.count if started else each.count - 1) for each in later
         ]
-        self._receiving.move(later, posts, late=True)
+        self._receiving.move_up(later, posts)
 
     def renew(self, batch: Sequence[Delivery]) -> list[Delivery]:
         self._receiving.notice()

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock, RLock
 from typing import Final, NamedTuple, TypeVar
 
@@ -21,7 +20,7 @@ from . import ladder, methods
 from .dial import dial
 from .envelope import Envelope
 from .link import ChannelClosed, Link, Reply
-from .names import DEAD, DELAYED, lane_name, queue_name, step_name
+from .names import DEAD, DELAYED, lane_name, queue_name
 from .place import Place
 from .wire import content, read_short
 
@@ -49,6 +48,14 @@ class Post(NamedTuple):
     """The queue that it is meant for, as its users call it."""
     exchange: str
     key: str
+    envelope: Envelope
+
+
+class LatePost(NamedTuple):
+    """One that is to be delivered later: `due` is a Unix time."""
+
+    queue: str
+    due: float
     envelope: Envelope
 
 
@@ -106,7 +113,8 @@ class Session:
         self.declared: set[str] = set()
         self.bound: set[str] = set()
         self.exchanges: set[str] = set()
-        self.has_ladder = False
+        self.levels = 0
+        """How many levels of the ladder of delays are known to be there."""
 
 
 class Line:
@@ -262,23 +270,37 @@ class Line:
         """Bytes that a message's properties may have: they travel in one frame."""
         return (self._session.link.frame_max if self._session is not None else _USUAL_FRAME) - 12
 
-    def bind_delays(self, session: Session, queue: str, deadline: float) -> None:
-        """Make the ladder, and its exit for the queue."""
+    def _open_delays(self, session: Session, queues: Iterable[str], seconds: float, deadline: float) -> None:
+        """Make what messages for these queues need that are delayed by up to so many seconds."""
+        for queue in dict.fromkeys(queues):
+            self.declare(session, queue, deadline)
+            self._bind_delays(session, queue, deadline)
+        self._raise_ladder(session, ladder.level_for(seconds), deadline)
+
+    def _bind_delays(self, session: Session, queue: str, deadline: float) -> None:
+        """Make the queue's exit from the ladder."""
         if queue in session.bound:
             return
-        if not session.has_ladder:
-            self._make_ladder(session, deadline)
-            session.has_ladder = True
         name, key = queue_name(queue), ladder.exit_key(queue)
-        self.ask(session, lambda channel: [methods.queue_bind(channel, name, DELAYED, key)], deadline)
+        self.ask(
+            session,
+            lambda channel: [ladder.exit_exchange(channel), methods.queue_bind(channel, name, DELAYED, key)],
+            deadline,
+        )
         session.bound.add(queue)
 
-    def _make_ladder(self, session: Session, deadline: float) -> None:
-        top = step_name(ladder.LEVELS - 1)
-        with suppress(ChannelClosed):  # the top is made last, so that who finds it finds all
-            self.ask(session, lambda channel: [methods.exchange_declare(channel, top, "", passive=True)], deadline)
+    def _raise_ladder(self, session: Session, level: int, deadline: float) -> None:
+        if session.levels > level:
             return
-        self.ask(session, ladder.declarations, deadline)
+        last = ladder.last_made(level)
+        try:
+            self.ask(session, lambda channel: [methods.queue_declare(channel, last, {}, passive=True)], deadline)
+        except ChannelClosed as error:
+            if error.code != _NOT_FOUND:
+                raise
+            for each in range(session.levels, level + 1):
+                self.ask(session, partial(ladder.declarations, level=each), deadline)
+        session.levels = level + 1
 
     def ready_in(self, name: str) -> int | None:
         """How many messages are ready in a queue of that AMQP name; None if there is no such queue."""
@@ -299,8 +321,8 @@ class Line:
 
     # publishing
 
-    def post(self, posts: Sequence[Post], timeout: float, *, late: bool = False) -> None:
-        """Publish all, and wait until the broker has them; `late` ones go into the ladder.
+    def post(self, posts: Sequence[Post], timeout: float) -> None:
+        """Publish all, and wait until the broker has them.
 
         Raises:
             TransportDown: it has not confirmed them in time; some may have arrived.
@@ -311,12 +333,34 @@ class Line:
             for _ in range(_TRIES):
                 for queue in dict.fromkeys(post.queue for post in left):
                     self.declare(session, queue, deadline)
-                    if late:
-                        self.bind_delays(session, queue, deadline)
                 left = self._post(session, left, deadline, mandatory=True)
                 if not left:
                     return
             raise TransportDown(f"{self.place.shown}: queue {left[0].queue!r} goes as soon as it is made")
+
+        if posts:
+            self.use(work, timeout)
+
+    def post_late(self, posts: Sequence[LatePost], now: Callable[[], float], timeout: float) -> None:
+        """Publish all into the ladder of delays, and wait until the broker has them. `now` tells the Unix time.
+
+        Raises:
+            TransportDown: it has not confirmed them in time; some may have arrived.
+        """
+
+        def work(session: Session, deadline: float) -> None:
+            left = list(posts)
+            for _ in range(_TRIES):
+                longest = max(post.due for post in left) - now()
+                self._open_delays(session, [post.queue for post in left], longest, deadline)
+                at = now()  # what had to be made has taken its time
+                entered = [Post(it.queue, *ladder.entry(it.queue, it.due - at), it.envelope) for it in left]
+                returned = set(map(id, self._post(session, entered, deadline, mandatory=True)))
+                left = [late for late, post in zip(left, entered, strict=True) if id(post) in returned]
+                if not left:
+                    return
+                session.levels = 0
+            raise TransportDown(f"{self.place.shown}: the queues of delays go as soon as they are made")
 
         if posts:
             self.use(work, timeout)

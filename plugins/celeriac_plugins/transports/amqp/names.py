@@ -42,6 +42,11 @@ def token(queue: str) -> str:
     return sha256(queue.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def step_name(level: int) -> str:
-    """The exchange and the queue of one step of the ladder of delays."""
+def level_name(level: int) -> str:
+    """The exchange of one level of the ladder of delays."""
     return f"celeriac.delay.{level}"
+
+
+def step_name(level: int, digit: int) -> str:
+    """The queue for one digit of a level."""
+    return f"celeriac.delay.{level}.{digit}"

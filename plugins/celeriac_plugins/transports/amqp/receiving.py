@@ -21,12 +21,12 @@ from celeriac.message import Delivery
 from celeriac.specs.transport import TransportOptions
 from celeriac_plugins._shared.forks import tell_of_forks
 
-from . import envelope, ladder, methods
+from . import envelope, methods
 from .dial import dial
 from .envelope import History
 from .holdings import Holdings, token_of
 from .intake import Intake
-from .line import PATIENCE, Line, Post, Session
+from .line import PATIENCE, LatePost, Line, Post, Session
 from .link import GET_OK, ChannelClosed
 from .names import lane_name, queue_name
 from .place import Place
@@ -338,7 +338,7 @@ class Receiving:
     def _send_up_again(self, intake: Intake) -> None:
         early, intake.early = intake.early, []
         posts = [self.later(each, history.due or 0.0, history.begun) for each, history in early]
-        self.move([each for each, _ in early], posts, late=True)
+        self.move_up([each for each, _ in early], posts)
 
     # settling
 
@@ -347,22 +347,26 @@ class Receiving:
         content = envelope.write(delivery.message, History(begun), self._most)
         return Post(delivery.queue, "", lane_name(delivery.queue), content)
 
-    def later(self, delivery: Delivery, due: float, begun: int) -> Post:
+    def later(self, delivery: Delivery, due: float, begun: int) -> LatePost:
         """The message for the ladder."""
-        content = envelope.write(delivery.message, History(begun, due), self._most)
-        return Post(delivery.queue, *ladder.entry(delivery.queue, due - self._now()), content)
+        return LatePost(delivery.queue, due, envelope.write(delivery.message, History(begun, due), self._most))
 
     @property
     def _most(self) -> int:
         return self._line.largest_properties
 
-    def move(self, deliveries: Sequence[Delivery], posts: Sequence[Post], *, late: bool = False) -> None:
+    def move(self, deliveries: Sequence[Delivery], posts: Sequence[Post]) -> None:
         """Publish in their stead, and acknowledge them when the broker has that.
 
         Raises:
             TransportDown: they are still held.
         """
-        self._line.post(posts, PATIENCE, late=late)
+        self._line.post(posts, PATIENCE)
+        self.acknowledge(deliveries, done=False)
+
+    def move_up(self, deliveries: Sequence[Delivery], posts: Sequence[LatePost]) -> None:
+        """The same, into the ladder."""
+        self._line.post_late(posts, self._now, PATIENCE)
         self.acknowledge(deliveries, done=False)
 
     def acknowledge(self, deliveries: Iterable[Delivery], *, done: bool = True) -> None:
