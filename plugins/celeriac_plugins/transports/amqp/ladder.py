@@ -29,15 +29,17 @@ LONGEST: Final = UNIT * (8**LEVELS - 1)
 
 def entry(queue: str, seconds: float) -> tuple[str, str]:
     """The exchange and the routing key with which a message comes to `queue` after so long."""
-    units = max(1, math.ceil(min(seconds, LONGEST) / UNIT))
-    digits = ".".join(reversed(format(units, "o")))
+    digits = ".".join(reversed(format(_units(seconds), "o")))
     return level_name(level_for(seconds)), f"{token(queue)}.{digits}"
 
 
 def level_for(seconds: float) -> int:
     """The level at which that delay begins."""
-    units = max(1, math.ceil(min(seconds, LONGEST) / UNIT))
-    return (units.bit_length() - 1) // 3
+    return (_units(seconds).bit_length() - 1) // 3
+
+
+def _units(seconds: float) -> int:
+    return min(max(1, math.ceil(min(seconds, LONGEST) / UNIT)), 8**LEVELS - 1)
 
 
 def exit_key(queue: str) -> str:

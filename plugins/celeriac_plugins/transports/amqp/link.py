@@ -196,6 +196,8 @@ class Link:
         self.frame_max = frame_max
         self.heartbeat = heartbeat
         """Seconds; 0 is without."""
+        self.patience = 2 * heartbeat
+        """Seconds of silence after which the broker is taken for dead by who waits for it."""
         self.bell = Doorbell()
         """Ends the wait of the reader, who then tells all that wait to look again."""
         self.error: OSError | None = None
@@ -309,7 +311,7 @@ class Link:
             return b""
         if data is None:
             silence = time.monotonic() - self.heard
-            if timeout != 0 and self.heartbeat and silence > 2 * self.heartbeat:
+            if timeout != 0 and self.heartbeat and silence > self.patience:
                 self.fail(ConnectionError(f"the broker has not been heard of for {silence:.0f} s"))
             return b""
         if not data:
