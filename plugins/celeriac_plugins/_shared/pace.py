@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST = 64
+MOST = 200
 """Requests held for a slot at most: enough to make the hand-over cheap, few enough to give back at once."""
 
 _SHORT = 0.001
