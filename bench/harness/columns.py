@@ -38,6 +38,8 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "W5": (
         Column("first_ms", "exec to first task ms", ratio=True, range=True),
         Column("rss", "RSS MiB"),
+        Column("parent", "parent's"),
+        Column("child", "a child's"),
         Column("pss", "PSS MiB"),
         Column("idle_cpu", "idle CPU %", 1),
     ),

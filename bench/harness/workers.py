@@ -56,8 +56,9 @@ class Worker(ABC):
 
     @abstractmethod
     def memory(self) -> Mapping[str, float]:
-        """MiB, of all its processes: ``rss`` counts what they share several times, ``pss`` once. Nothing where it
-        cannot be told apart from the client's."""
+        """MiB, of all its processes: ``rss`` counts what they share several times, ``pss`` once. ``parent`` is the RSS
+        of the first of them, ``child`` that of the largest other one. Nothing where it cannot be told apart from the
+        client's."""
 
     @abstractmethod
     def stop(self) -> str | None:
@@ -88,15 +89,20 @@ class ProcessWorker(Worker):
         return cpu_of(self._process.pid)
 
     def memory(self) -> Mapping[str, float]:
-        rss = pss = 0
+        each, pss = [], 0
         for process in family(self._process.pid):
             try:
                 found = process.memory_full_info()
             except psutil.NoSuchProcess:
                 continue
-            rss += found.rss
+            each.append(found.rss / 2**20)
             pss += getattr(found, "pss", 0)
-        return {"rss": rss / 2**20, **({"pss": pss / 2**20} if pss else {})}
+        values = {"rss": sum(each), "parent": each[0] if each else 0.0}
+        return {
+            **values,
+            **({"child": max(each[1:])} if len(each) > 1 else {}),
+            **({"pss": pss / 2**20} if pss else {}),
+        }
 
     def stop(self) -> str | None:
         problem = self.problem()

@@ -18,11 +18,13 @@ def _ours(broker: str, solo: str) -> Iterator[Entry]:
         "systems.celeriac_memory:CeleriacMemory" if broker == "memory" else "systems.celeriac_worker:CeleriacWorker"
     )
 
-    def entry(variant: str, rows: str, pool: str, concurrency: int) -> Entry:
-        options = {"pool": pool, "concurrency": concurrency}
-        return Entry(f"celeriac:{variant}@{broker}", worker, frozenset(rows.split()), _LATE, options)
+    def entry(variant: str, rows: str, pool: str, concurrency: int, early: bool = False) -> Entry:
+        options = {"pool": pool, "concurrency": concurrency, "early": early}
+        promise = _EARLY if early else _LATE
+        return Entry(f"celeriac:{variant}@{broker}", worker, frozenset(rows.split()), promise, options)
 
     yield entry("solo", solo, "solo", 1)
+    yield entry("solo-early", "W1", "solo", 1, early=True)
     if broker == "memory":
         return
     yield entry("threads1", "W1 W3", "threads", 1)
@@ -48,6 +50,7 @@ def _celery(broker: str, variant: str, rows: str, pool: str, concurrency: int, l
 
 def _celery_on_a_server(broker: str) -> Iterator[Entry]:
     yield _celery(broker, "solo", _MAIN, "solo", 1)
+    yield _celery(broker, "solo-late", "W1", "solo", 1, late=True)
     yield _celery(broker, "threads1", "W1 W3", "threads", 1)
     yield _celery(broker, "prefork2", f"{_VARIANT} W6 W9{_HEAVY[broker]}", "prefork", 2)
     yield _celery(broker, "prefork2-late", "W1", "prefork", 2, late=True)

@@ -1,4 +1,4 @@
-"""Our app, as a user writes it."""
+"""Our app, as a user writes it. Option `early`: acknowledge before the run instead of after."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _URLS = {
 }
 broker = _URLS[setup.broker]
 backend = setup.redis if setup.broker == "rabbitmq" else broker
-app = Celeriac("bench", broker=broker, backend=backend, task_ignore_result=not setup.results)
+delivery = "at_most_once" if setup.options.get("early") else None
+app = Celeriac("bench", broker=broker, backend=backend, task_ignore_result=not setup.results, delivery=delivery)
 functions = {name: app.task(body) for name, body in bodies.FUNCTIONS.items()}
 coroutines = {name: app.task(body) for name, body in bodies.COROUTINES.items()}
