@@ -15,7 +15,7 @@ _FETCH = 500
 
 
 class CeleriacSystem(System):
-    """Options: `pool`, `concurrency`, and those of `celeriac_app`. The asyncio pool runs coroutines, the others functions."""
+    """Options: `pool`, `concurrency`, those of `celeriac_app`. The pool `asyncio` runs coroutines, others functions."""
 
     batch = "app.send_batch"
 

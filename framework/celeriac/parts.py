@@ -144,12 +144,18 @@ class Parts:
     @property
     def transport(self) -> Transport:
         """The broker, for this process."""
-        return self._part("transport", self._make_transport)  # type: ignore[no-any-return]
+        part = self._parts.get("transport")
+        if part is None or self._pid != os.getpid():
+            part = self._part("transport", self._make_transport)
+        return part  # type: ignore[no-any-return]
 
     @property
     def backend(self) -> ResultStore:
         """The result store, for this process."""
-        return self._part("backend", self._make_backend)  # type: ignore[no-any-return]
+        part = self._parts.get("backend")
+        if part is None or self._pid != os.getpid():
+            part = self._part("backend", self._make_backend)
+        return part  # type: ignore[no-any-return]
 
     @property
     def events(self) -> Events:

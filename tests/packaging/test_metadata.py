@@ -109,6 +109,18 @@ def test_making_an_app_and_a_task_loads_no_driver_and_scans_nothing() -> None:
     assert of_package(loaded, *foreign, *ours) == []
 
 
+def test_a_worker_on_redis_loads_neither_asyncio_nor_redis_py() -> None:
+    """They are for coroutines, TLS, Sentinels and clusters, and half of a worker's memory and start-up otherwise."""
+    pytest.importorskip("hiredis")
+    code = """
+from celeriac import Celeriac
+from celeriac.worker import Worker
+app = Celeriac("quick", broker="redis://localhost:1/0", backend="redis://localhost:1/0")
+app.transport, app.backend.driver, Worker(app, pool="solo")
+"""
+    assert of_package(loaded_by(code), "asyncio", "redis") == []
+
+
 def test_calling_a_task_loads_only_the_drivers_that_were_chosen() -> None:
     code = """
 import celeriac

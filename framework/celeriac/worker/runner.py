@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
@@ -33,6 +32,8 @@ from celeriac.unique import SAME_AS
 from celeriac.worker.follow import after_failure, after_success, in_place
 
 if TYPE_CHECKING:
+    import asyncio
+
     from celeriac.app import Celeriac
     from celeriac.worker.policy import Policies, Policy
 
@@ -97,6 +98,8 @@ class TaskRunner:
 
     async def run_async(self, request: Request) -> Outcome:
         """The same in a running event loop."""
+        import asyncio  # a tenth of a worker's start-up, which one without coroutines need not pay
+
         call = self._begin(request)
         if isinstance(call, Outcome):
             return call
@@ -353,7 +356,11 @@ class TaskRunner:
         """A soft limit that hits the loop while it waits leaves the task in it unfinished: it must not go on inside the
         next one."""
         runner: asyncio.Runner | None = getattr(self._local, "loop", None)
-        if runner is not None and asyncio.all_tasks(runner.get_loop()):
+        if runner is None:
+            return
+        import asyncio
+
+        if asyncio.all_tasks(runner.get_loop()):
             self._local.loop = None
             self._loops.pop(threading.current_thread(), None)
             runner.close()
@@ -362,6 +369,8 @@ class TaskRunner:
         """This thread's event loop, for coroutine tasks in pools that have none."""
         runner: asyncio.Runner | None = getattr(self._local, "loop", None)
         if runner is None or self._local.pid != os.getpid():
+            import asyncio
+
             for thread in [thread for thread in list(self._loops) if not thread.is_alive()]:
                 self._loops.pop(thread).close()
             runner = self._local.loop = asyncio.Runner()

@@ -7,15 +7,13 @@ import time
 from functools import partial
 from typing import Any
 
-from hiredis import HiredisError
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
+from hiredis import HiredisError, ReplyError
 
 from .attempts import Attempts
 from .redis_errors import Faces
 from .redis_link import Link
 from .redis_place import Place
+from .redis_socket import greeting_of, open_socket
 
 OLDEST = (6, 2)
 """RPOP with a count, and ZRANGE by score."""
@@ -38,22 +36,21 @@ class _Dial:
     def _connect(self) -> Link:
         deadline = self._deadline
         timeout = max(deadline - time.monotonic(), 0.001)
-        own = {
-            "socket_timeout": timeout,
-            "socket_connect_timeout": timeout,
-            "retry": Retry(NoBackoff(), 0),
-            "protocol": 2,
-        }
         place = self._place
-        connection: Any = place.kind(**place.route.find(place.kind, {**place.arguments, **own}))
-        connection.connect()
-        link = Link(connection._sock)  # noqa: SLF001 (kombu's transport takes it from there as well)
-        connection._sock = None  # noqa: SLF001 (so that it does not close what is ours by now)
+        if place.route.is_direct and place.kind != "tls":
+            link = Link(open_socket(place.arguments, timeout))
+            greeting = greeting_of(place.arguments)
+        else:
+            from .redis_by_redis_py import connect
+
+            link = connect(place, timeout)
+            greeting = [("HELLO", 3)]
         try:
-            (hello,) = link.call([("HELLO", 3)], deadline)
-            if not isinstance(hello, dict):
-                raise ConnectionError(f"{hello}; Redis {'.'.join(map(str, OLDEST))} or newer is needed")
+            hello, *others = link.call(greeting, deadline)
             _check_version(hello)
+            for reply in others:
+                if isinstance(reply, ReplyError):
+                    raise reply
             if not place.route.is_direct and hello.get(b"role") != b"master":
                 raise ConnectionError("the server that was named is a replica; a failover is on its way")
         except BaseException:
@@ -73,7 +70,7 @@ def dial(place: Place, deadline: float, faces: Faces) -> Link:
         raise faces.down(f"{place.shown}: no time left to connect")
     try:
         link = _Dial(place, timeout).wait()
-    except (RedisError, HiredisError, OSError) as error:
+    except (HiredisError, OSError) as error:
         raise faces.of(error, place.shown) from error
     link.answers_elsewhere = partial(_answers, place)
     return link
@@ -83,12 +80,16 @@ def _answers(place: Place, timeout: float) -> bool:
     """Whether the server answers on a new connection, within the timeout and soon."""
     try:
         _Dial(place, min(timeout, _PROOF)).wait().close()
-    except (RedisError, HiredisError, OSError):
+    except (HiredisError, OSError):
         return False
     return True
 
 
-def _check_version(hello: dict[bytes, Any]) -> None:
+def _check_version(hello: Any) -> None:
+    if isinstance(hello, ReplyError) and "unknown command" not in str(hello):
+        raise hello
+    if not isinstance(hello, dict):
+        raise ConnectionError(f"{hello}; Redis {'.'.join(map(str, OLDEST))} or newer is needed")
     version = hello.get(b"version", b"").decode("ascii", "replace")
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
-
 from celeriac.errors import ConfigurationError
 
 from .redis_routes import Address, ByCluster, BySentinels, Direct, Route
@@ -51,9 +49,10 @@ class Place:
 
     shown: str
     """For people: the URL without its user and password."""
-    kind: type[Connection | SSLConnection | UnixDomainSocketConnection]
+    kind: str
+    """``tcp``, ``tls`` or ``unix``."""
     arguments: Mapping[str, Any]
-    """What `kind` is made with, but for what the route finds."""
+    """With what to connect, but for what the route finds; the names are redis-py's."""
     db: int
     options: Mapping[str, Any]
     """All OPTIONS, as given or by default."""
@@ -96,17 +95,17 @@ class Place:
         common = {"db": db, "client_name": client_name, **user}
         if is_socket:
             arguments = {**common, "path": path}
-            return cls(f"{path}, database {db}", UnixDomainSocketConnection, arguments, db, options, Direct())
+            return cls(f"{path}, database {db}", "unix", arguments, db, options, Direct())
         default = 26379 if scheme == "sentinel" else 6379
         hosts = tuple(_address(each, default) for each in (parts, *map(urlsplit, others)))
         shown = f"{scheme}://{';'.join(f'{host}:{port}' for host, port in hosts)}/{db}"
         route = _route(driver, scheme, hosts, db, options)
         common |= {"host": hosts[0][0], "port": hosts[0][1], "socket_keepalive": True}
         if scheme.startswith("rediss") or (query and scheme == "sentinel"):
-            return cls(shown, SSLConnection, {**common, **_tls(query)}, db, options, route)
+            return cls(shown, "tls", {**common, **_tls(query)}, db, options, route)
         if query:
             raise ConfigurationError(f"{driver}: {min(query)} is for rediss:// URLs, this one is without TLS")
-        return cls(shown, Connection, common, db, options, route)
+        return cls(shown, "tcp", common, db, options, route)
 
     @property
     def server(self) -> Hashable:

@@ -9,15 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from redis.backoff import NoBackoff
-from redis.crc import key_slot
-from redis.exceptions import RedisError
-from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel
-
 Address = tuple[str, int]
-
-_Sentinel: Any = Sentinel  # it has no types
 
 
 class Route(Protocol):
@@ -56,9 +48,14 @@ class BySentinels:
     is_direct = False
 
     def find(self, kind: type[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+        from redis.sentinel import MasterNotFoundError, Sentinel
+
+        make: Any = Sentinel  # it has no types
         patience = arguments["socket_timeout"] / len(self.sentinels)
         own = {"socket_timeout": patience, "socket_connect_timeout": patience, "retry": Retry(NoBackoff(), 0)}
-        asked = _Sentinel(self.sentinels, self.min_other_sentinels, {**own, **self.sentinel_kwargs})
+        asked = make(self.sentinels, self.min_other_sentinels, {**own, **self.sentinel_kwargs})
         try:
             host, port = asked.discover_master(self.master_name)
         except MasterNotFoundError:  # its text may have passwords in it
@@ -82,6 +79,9 @@ class ByCluster:
     is_direct = False
 
     def find(self, kind: type[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        from redis.crc import key_slot
+        from redis.exceptions import RedisError
+
         patience = arguments["socket_timeout"] / len(self.nodes)
         failures: list[str] = []
         for host, port in self.nodes:
