@@ -131,6 +131,7 @@ def _chord_unlock(app: Celeriac) -> Callable[..., Any]:
         from celeriac.canvas import signature
         from celeriac.errors import ChordError
         from celeriac.failure import describe, from_document
+        from celeriac.worker.join import fail
 
         ids = [_id_of(member) for member in result]
         documents = app.backend.fetch(ids)
@@ -142,9 +143,10 @@ def _chord_unlock(app: Celeriac) -> Callable[..., Any]:
             body.apply_async(([documents[id_]["result"] for id_ in ids],))
             return
         error = ChordError(f"Dependency {failed} raised {describe(from_document(documents[failed]['result']))}")
-        app.backend.driver.store([app.backend.failure(body.last().freeze(), error, None)])
-        for errback in body.last().options.get("link_error") or ():
-            signature(errback, app).apply_async((body.last().id,))
+        body.fix()
+        completed = fail(app, body, error)
+        app.caller.publish(completed.publications)
+        completed.close(app)
 
     return chord_unlock
 

@@ -219,6 +219,10 @@ class Caller:
         properties: dict[str, Any],
         queue: str,
     ) -> Publication:
+        if "stamped_headers" in options:
+            from celeriac.canvas.stamps import in_headers
+
+            options = in_headers(options)  # type: ignore[assignment]
         unknown = options.keys() - KNOWN_OPTIONS
         if unknown:
             raise unknown_option(sorted(unknown)[0])

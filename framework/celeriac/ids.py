@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 _BITS, _AT_ONCE = 80, 64
@@ -36,3 +38,12 @@ def _read_ahead() -> str:
     digits = os.urandom(_AT_ONCE * _BITS // 8).hex()
     _random.extend(digits[start : start + size] for start in range(size, len(digits), size))
     return digits[:size]
+
+
+def derived(seed: str) -> Callable[[], str]:
+    """Makes ids that are the same in every process, one after the other: what is called a second time after a crash has
+    the ids that it had the first time."""
+    from uuid import NAMESPACE_OID, uuid5
+
+    numbers = count()
+    return lambda: str(uuid5(NAMESPACE_OID, f"{seed}\0{next(numbers)}"))

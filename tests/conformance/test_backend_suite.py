@@ -201,7 +201,7 @@ FAULTS = {
     """,
     "test_the_body_comes_when_all_members_have_arrived": """
         def join_open(self, group, size, body):
-            super().join_open(group, size - 1, body)
+            super().join_open(group, size and size - 1, body)
     """,
     "test_members_may_arrive_several_in_a_call": """
         def join_arrive(self, group, members, lease):
@@ -210,6 +210,20 @@ FAULTS = {
     "test_a_member_counts_once_however_often_it_arrives": """
         def join_arrive(self, group, members, lease):
             return super().join_arrive(group, [object() for _ in members], lease)
+    """,
+    "test_a_group_without_a_size_has_no_body_until_it_is_sealed": """
+        def join_open(self, group, size, body):
+            super().join_open(group, size or 2, body)
+    """,
+    "test_who_seals_a_complete_group_claims_its_body": """
+        def join_seal(self, group, size, body, lease):
+            super().join_seal(group, size + 1, body, lease)
+    """,
+    "test_only_a_group_without_a_size_is_sealed": """
+        def join_seal(self, group, size, body, lease):
+            if group in self._open()._joins:
+                self._open()._joins[group].size = None
+            return super().join_seal(group, size, body, lease)
     """,
     "test_a_group_that_is_not_open_has_no_body": """
         def join_arrive(self, group, members, lease):

@@ -57,6 +57,7 @@ async def awaits() -> None:
 
 def canvas() -> None:
     assert_type(add.s(1, 2), Signature[int])
-    assert_type(add.s(1) | add.s(2), chain)
-    assert_type(group(add.s(1, 1), add.s(2, 2)).delay(), GroupResult[Any])
-    assert_type(chord([add.s(1, 1)], named.s()).delay(), AsyncResult[Any])
+    assert_type(add.s(1) | bound.s(), chain[str])
+    assert_type(group(add.s(1, 1), add.s(2, 2)).delay(), GroupResult[int])
+    assert_type(chord([add.s(1, 1)], named.s()).delay(), AsyncResult[None])
+    assert_type(group(add.s(1, 1)) | bound.s(), chord[str])

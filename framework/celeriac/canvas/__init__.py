@@ -9,6 +9,8 @@ from __future__ import annotations
 from celeriac.canvas.chains import chain
 from celeriac.canvas.chords import chord
 from celeriac.canvas.groups import group
-from celeriac.canvas.signatures import Signature, signature
+from celeriac.canvas.reading import signature
+from celeriac.canvas.signatures import Signature
+from celeriac.canvas.stamps import StampingVisitor
 
-__all__ = ["Signature", "chain", "chord", "group", "signature"]
+__all__ = ["Signature", "StampingVisitor", "chain", "chord", "group", "signature"]

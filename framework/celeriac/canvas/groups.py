@@ -2,99 +2,192 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
-from celeriac.canvas.plan import Plan
-from celeriac.canvas.signatures import Signature, signature
-from celeriac.errors import ConfigurationError
+from celeriac.canvas.members import Stream, read_members
+from celeriac.canvas.plan import BATCH, Plan
+from celeriac.canvas.reading import as_list, signature
+from celeriac.canvas.signatures import Signature
+from celeriac.canvas.stamps import StampingVisitor, merged
 from celeriac.ids import new_id
 
 if TYPE_CHECKING:
+    from celeriac.canvas.chords import chord
     from celeriac.result import AsyncResult, GroupResult
 
+R = TypeVar("R")
+S = TypeVar("S")
 
-class group(Signature[Any]):  # noqa: N801 (Celery's name)
-    """``group(add.s(i, i) for i in range(100))``: the members are published in batches, and run side by side."""
+
+@Signature.register_type("group")
+class group(Signature[R]):  # noqa: N801 (Celery's name)
+    """``group(add.s(i, i) for i in range(100))``: the members are published in batches, and run side by side.
+
+    Members may come from a generator of any length; beyond the first thousand it is read while they are published.
+    Groups within a group are part of it, and None is passed over.
+    """
 
     subtask_type = "group"
 
-    def __init__(self, *members: Signature[Any] | Iterable[Signature[Any]], **options: Any) -> None:
+    def __init__(self, *members: Signature[R] | Iterable[Signature[R] | None] | None, **options: Any) -> None:
+        given: Any = members
         if len(members) == 1 and not isinstance(members[0], Signature):
-            members = tuple(members[0])
-        tasks = _unroll(cast("tuple[Signature[Any], ...]", members))
-        app = next((member._app for member in tasks if member._app is not None), None)  # noqa: SLF001
+            given = members[0] or ()
+        tasks = read_members(_unrolled(given) if not isinstance(given, (list, tuple)) else list(_unrolled(given)))
+        some = tasks if isinstance(tasks, list) else tasks.head
+        app = next((member._app for member in some if member._app is not None), None)  # noqa: SLF001
         super().__init__("celery.group", (), {"tasks": tasks}, options, app=app)
 
     @property
-    def tasks(self) -> list[Signature[Any]]:
-        return self.kwargs["tasks"]  # type: ignore[no-any-return]
+    def tasks(self) -> list[Signature[R]]:
+        """The members."""
+        tasks = self.kwargs["tasks"]
+        if isinstance(tasks, Stream):
+            tasks = self.kwargs["tasks"] = tasks.everyone()
+        return tasks  # type: ignore[no-any-return]
 
-    def clone(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> group:
+    @property
+    def members(self) -> Iterator[Signature[R]]:
+        """The members, each of this group's app."""
+        app = self._app
+        for member in self.tasks:
+            yield signature(member, app or member._app)  # noqa: SLF001
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether its members are still in a generator."""
+        return isinstance(self.kwargs["tasks"], Stream)
+
+    # making others
+
+    def clone(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """A copy in which every member takes the arguments."""
         args = tuple(args)
-        new = group(
-            *(signature(member, self.app).clone(args, kwargs) for member in self.tasks), **{**self.options, **options}
-        )
-        new._app = self._app
+        new = self._copy()
+        new.kwargs["tasks"] = [member.clone(args, kwargs) for member in self.members]
+        cast("dict[str, Any]", new.options).update(options)
         return new
 
-    def freeze(self) -> str:
-        """Give the group and its members ids, if they have none, and return the group's."""
-        for member in self.tasks:
-            signature(member, self.app).freeze() if isinstance(member, Signature) else None
-        return self.options.setdefault("task_id", new_id())
+    def link_error(self, errback: Signature[Any]) -> Self:
+        """Call `errback` for every member that fails."""
+        for member in self.members:
+            member.link_error(errback)
+        return self
+
+    def skew(self, start: float = 1.0, stop: float | None = None, step: float = 1.0) -> Self:
+        """Give the members countdowns that grow, so that they do not start at once: `start`, `start` + `step`, … up to
+        `stop` (excluded), from which on all get the last one."""
+        countdown = start
+        for member in self.members:
+            member.set(countdown=countdown)
+            if stop is None or countdown + step < stop:
+                countdown += step
+        return self
+
+    def set_immutable(self, immutable: bool) -> None:
+        """Whether the members take the result of the task before the group."""
+        for member in self.members:
+            member.set_immutable(immutable)
+
+    @overload  # type: ignore[override]
+    def __or__(self, other: group[S]) -> chord[list[S]]: ...
+    @overload
+    def __or__(self, other: Signature[S]) -> chord[S]: ...
+    def __or__(self, other: object) -> Any:
+        from celeriac.canvas.chords import chord
+
+        if not isinstance(other, Signature):
+            return NotImplemented
+        return chord(self, other)
+
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> Self:
+        """Stamp every member, callbacks included."""
+        own = visitor.on_group_start(self, **headers) if visitor else None
+        self.kwargs["tasks"] = list(self.members)
+        for member in self.kwargs["tasks"]:
+            member.stamp(visitor, append_stamps, **merged(headers, own))
+        self.stamp_links(visitor, append_stamps, **merged(headers, own))
+        if visitor:
+            visitor.on_group_end(self, **headers)
+        return self
+
+    # calling
 
     def apply_async(  # type: ignore[override]
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
-    ) -> GroupResult[Any]:
-        """Send all members."""
-        plan = Plan()
-        result = self.clone(args, kwargs, **options).compile(plan)
-        plan.send(self.app)
-        return result
+    ) -> GroupResult[R]:
+        """Send all members, in batches; the first are sent before the last are read from a generator."""
+        from celeriac.result import GroupResult
 
-    def delay(self, *args: Any, **kwargs: Any) -> GroupResult[Any]:  # type: ignore[override]
+        shared: dict[str, Any] = {**self.options, **options}
+        group_id = shared.get("task_id") or new_id()
+        results: list[AsyncResult[R]] = []
+        for members in self.batches(args, kwargs):
+            plan = Plan()
+            results += compile_members(plan, group_id, members, shared, len(results))
+            plan.send(self.app)
+        return GroupResult(group_id, results, self.app)
+
+    def batches(
+        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Iterator[list[Signature[Any]]]:
+        """The members, ready to be compiled: copies with these arguments. Of a generator, each once."""
+        tasks = self.kwargs["tasks"]
+        source = tasks.used_up() if isinstance(tasks, Stream) else iter(tasks)
+        args = tuple(args)
+        app = self.app
+        while batch := [signature(member, app).clone(args, kwargs) for member in islice(source, BATCH)]:
+            for member in batch:
+                member.fix()
+            yield batch
+
+    def delay(self, *args: Any, **kwargs: Any) -> GroupResult[R]:  # type: ignore[override]
         """Send all members, with more arguments."""
         return self.apply_async(args, kwargs)
 
-    def compile(self, plan: Plan) -> GroupResult[Any]:
-        return self.compile_members(plan, None)
+    def __call__(self, *args: Any, **kwargs: Any) -> GroupResult[R]:
+        """Send all members, as Celery does when a group is called."""
+        return self.apply_async(args, kwargs)
 
-    def compile_members(self, plan: Plan, chord: Mapping[str, Any] | None) -> GroupResult[Any]:
-        """The messages of all members. `chord` is set in each of them when the group is a chord's header."""
+    # what it comes to
+
+    def freeze(self, task_id: str | None = None) -> GroupResult[R]:  # type: ignore[override]
+        """Give the group and its members their ids, and return its result before it is called."""
+        if task_id is not None:
+            cast("dict[str, Any]", self.options)["task_id"] = task_id
+        self.fix()
+        return self.result()
+
+    def fix(self, make: Callable[[], str] = new_id) -> str:
+        self.kwargs["tasks"] = list(self.members)
+        for member in self.kwargs["tasks"]:
+            member.fix(make)
+        return super().fix(make)
+
+    def ends(self) -> list[Signature[Any]]:
+        self.kwargs["tasks"] = list(self.members)
+        return [end for member in self.kwargs["tasks"] for end in member.ends()]
+
+    def tasks_within(self) -> Iterator[Signature[Any]]:
+        for member in self.members:
+            yield from member.tasks_within()
+
+    def errbacks(self) -> list[tuple[Signature[Any], Any]]:
+        own = as_list(self.options.get("link_error"))
+        return [(member, errback) for member in self.members for errback in own] + [
+            each for member in self.members for each in member.errbacks()
+        ]
+
+    def compile(self, plan: Plan) -> None:
+        compile_members(plan, self.options["task_id"], list(self.members), self.options, 0)
+
+    def result(self, parent: AsyncResult[Any] | GroupResult[Any] | None = None) -> GroupResult[Any]:
         from celeriac.result import GroupResult
 
-        group_id = self.options.get("task_id") or new_id()
-        shared: dict[str, Any] = {
-            name: value
-            for name, value in self.options.items()
-            if name not in ("task_id", "chord", "group_id", "group_index")
-        }
-        results: list[AsyncResult[Any]] = []
-        for index, member in enumerate(self.tasks):
-            whole = signature(member, self.app).clone()
-            whole["options"] = {**shared, **whole.options}
-            end = cast("dict[str, Any]", whole.last().options)
-            end.update(group_id=group_id, group_index=index)
-            if chord is not None:
-                if isinstance(whole.last(), group):
-                    raise ConfigurationError(
-                        f"a member of a chord cannot end in a group: {whole!r}; put a task after the group"
-                    )
-                end["chord"] = chord
-            result = whole.compile(plan)
-            results.extend(result.results if isinstance(result, GroupResult) else [result])
-        return GroupResult(group_id, results, self.app)
-
-    def placeholder(self, parent: Any) -> GroupResult[Any]:
-        """The result of a group that is published later, as the last step of a chain; its ids are fixed already."""
-        from celeriac.result import AsyncResult, GroupResult
-
-        results = [
-            AsyncResult[Any](signature(member, self.app).freeze(), self.app, parent=parent) for member in self.tasks
-        ]
-        return GroupResult(self.freeze(), results, self.app, parent=parent)
+        results = [each for member in self.members for each in flat(member.result(parent))]
+        return GroupResult(self.options["task_id"], results, self.app, parent=parent)
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -102,17 +195,55 @@ class group(Signature[Any]):  # noqa: N801 (Celery's name)
     def __bool__(self) -> bool:
         return True
 
-    def __call__(self, *args: Any, **kwargs: Any) -> GroupResult[Any]:
-        """Send all members, as Celery does when a group is called."""
-        return self.apply_async(args, kwargs)
-
     def __repr__(self) -> str:
+        if self.is_stream:
+            return "group(…)"
         return f"group({', '.join(map(repr, self.tasks[:10]))}{', …' if len(self.tasks) > 10 else ''})"
 
 
-def _unroll(members: Iterable[Signature[Any]]) -> list[Signature[Any]]:
-    """Groups within a group are part of it."""
-    unrolled: list[Signature[Any]] = []
+def compile_members(
+    plan: Plan,
+    group_id: str,
+    members: list[Signature[Any]],
+    shared: Mapping[str, Any],
+    first: int,
+    chord: Any = None,
+) -> list[AsyncResult[Any]]:
+    """Add the messages of members, which are the caller's own, with fixed ids. `shared` are the group's options,
+    `first` the place of the first member; `chord` is set in each when the group is a chord's header. Returns the
+    results."""
+    common = {name: value for name, value in shared.items() if name not in _ITS_OWN}
+    marks = {"group_id": group_id} if chord is None else {"group_id": group_id, "chord": chord}
+    results: list[AsyncResult[Any]] = []
     for member in members:
-        unrolled.extend(member.tasks if isinstance(member, group) else [member])
-    return unrolled
+        if common:
+            member["options"] = {**common, **member.options}
+        for place, end in enumerate(member.ends(), first + len(results)):
+            options = cast("dict[str, Any]", end.options)
+            if "chord" not in options:  # else it belongs to a chord that this group is the end of
+                options.update(marks)
+                options["group_index"] = place
+        member.compile(plan)
+        results += flat(member.result())
+    return results
+
+
+def flat(result: AsyncResult[Any] | GroupResult[Any]) -> list[AsyncResult[Any]]:
+    """The results of a member: several, where it ends in a group."""
+    from celeriac.result import GroupResult
+
+    return result.results if isinstance(result, GroupResult) else [result]
+
+
+_ITS_OWN = frozenset({"task_id", "chord", "group_id", "group_index"})
+
+
+def _unrolled(members: Iterable[Any]) -> Iterator[Signature[Any]]:
+    """Groups within a group are part of it."""
+    for member in members:
+        if isinstance(member, group):
+            yield from member.tasks
+        elif isinstance(member, Signature):
+            yield member
+        elif member is not None:
+            yield signature(member)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from celeriac.canvas.chains import chain
-from celeriac.canvas.chords import chord
-from celeriac.canvas.groups import group
-from celeriac.canvas.signatures import Signature, signature
+from celeriac.canvas.reading import signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from celeriac.app import Celeriac
+    from celeriac.canvas.signatures import Signature
 
 
 class Behind(NamedTuple):
@@ -30,18 +28,16 @@ class Behind(NamedTuple):
 def left_behind(app: Celeriac, embed: Mapping[str, Any]) -> Iterator[Behind]:
     """Each task that would have followed."""
     for step in embed.get("chain") or ():
-        yield from _ends(signature(step, app), app)
+        yield from never_run(signature(step, app))
 
 
-def _ends(step: Signature[Any], app: Celeriac) -> Iterator[Behind]:
-    if isinstance(step, (group, chain)):
-        for member in step.tasks:
-            yield from _ends(signature(member, app), app)
-    elif isinstance(step, chord):
-        yield from _ends(step.body, app)
-    elif step.id is not None:
-        options = cast("dict[str, Any]", step.options)
+def never_run(whole: Signature[Any]) -> Iterator[Behind]:
+    """Each task of a workflow that is not begun, and of what was to follow it."""
+    for task in whole.tasks_within():
+        if task.id is None:
+            continue
+        options: Mapping[str, Any] = task.options
         waiting = options.get("chord")
-        yield Behind(step.id, options.get("group_id") if waiting else None, options.get("group_index"), waiting)
+        yield Behind(task.id, options.get("group_id") if waiting else None, options.get("group_index"), waiting)
         # The body of a chord within a chain carries what comes after it.
-        yield from left_behind(app, {"chain": options.get("chain")})
+        yield from left_behind(task.app, {"chain": options.get("chain")})

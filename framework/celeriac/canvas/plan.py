@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from celeriac.errors import UnsupportedCapability
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from celeriac.app import Celeriac
     from celeriac.message import Publication
+
+BATCH = 500
+"""Messages that are published together."""
 
 
 class Join(NamedTuple):
@@ -33,20 +38,30 @@ class Plan:
         Raises:
             UnsupportedCapability: the result backend keeps none.
         """
-        if self.joins and not app.backend.driver.supports("join"):
-            raise UnsupportedCapability(
-                f"{type(app.backend.driver).__name__} does not count the members of a group: no chords, and no groups "
-                "with a step after them; use another result_backend, such as redis://"
-            )
+        if self.joins:
+            check_joins(app)
         for join in self.joins:
-            encoded = app.codec.encode({"body": join.body, "members": join.members}, JOIN_SERIALIZER)
-            app.backend.driver.join_open(join.group, len(join.members), encoded.body)
+            app.backend.driver.join_open(join.group, len(join.members), encoded(app, join.body, join.members))
 
-    def send(self, app: Celeriac, size: int = 500) -> None:
-        """Open the joins and publish everything, `size` messages at a time."""
+    def send(self, app: Celeriac) -> None:
+        """Open the joins and publish everything, in batches."""
         self.open_joins(app)
-        for start in range(0, len(self.publications), size):
-            app.caller.publish(self.publications[start : start + size])
+        for start in range(0, len(self.publications), BATCH):
+            app.caller.publish(self.publications[start : start + BATCH])
+
+
+def check_joins(app: Celeriac) -> None:
+    """Refuse a chord where nobody counts its members."""
+    if not app.backend.driver.supports("join"):
+        raise UnsupportedCapability(
+            f"{type(app.backend.driver).__name__} does not count the members of a group: no chords, and no groups "
+            "with a step after them; use another result_backend, such as redis://"
+        )
+
+
+def encoded(app: Celeriac, body: dict[str, Any], members: Sequence[str]) -> bytes:
+    """The completion record of a chord as the store keeps it."""
+    return app.codec.serializer(JOIN_SERIALIZER).dumps({"body": body, "members": members})
 
 
 JOIN_SERIALIZER = "json"

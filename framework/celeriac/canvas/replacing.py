@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from celeriac.canvas.chains import chain
-from celeriac.canvas.groups import group
-from celeriac.canvas.signatures import Signature, signature
+from celeriac.canvas.chains import chain, ends_in_a_group
+from celeriac.canvas.reading import signature
+from celeriac.canvas.signatures import Signature
 from celeriac.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def in_place_of(context: Context, sig: Signature[Any] | Mapping[str, Any], app: 
         raise ConfigurationError(f"{whole!r} is a member of a chord, so it cannot replace a task")
     if isinstance(whole, chain) and not whole.tasks:
         raise ConfigurationError("an empty chain cannot replace a task")
-    if isinstance(whole.last(), group):
+    if ends_in_a_group(whole):
         whole = whole | app.signature("celery.accumulate", (), {"index": 0})
     for errback in context.errbacks or ():
-        (whole if isinstance(whole, chain) else whole.last()).link_error(errback)
-    end = whole.last()
+        whole.link_error(errback)
+    (end,) = whole.ends()
     for callback in context.callbacks or ():
         end.link(callback)
     options = cast("dict[str, Any]", end.options)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 from celeriac.canvas.plan import Plan
+from celeriac.canvas.reading import as_list, copied, signature
+from celeriac.canvas.stamps import Stampable
 from celeriac.errors import ConfigurationError
 from celeriac.ids import new_id
-from celeriac.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.call import CallOptions
     from celeriac.canvas.chains import chain
+    from celeriac.canvas.groups import group
     from celeriac.result import AsyncResult, GroupResult
+    from celeriac.task import Task
 
 R = TypeVar("R")
+S = TypeVar("S")
 
-KEYS = ("task", "args", "kwargs", "options", "subtask_type", "immutable", "chord_size")
 
-
-class Signature(dict[str, Any], Generic[R]):
+class Signature(Stampable, dict[str, Any], Generic[R]):
     """A call that has not been made. It is a plain mapping with Celery's keys, so it travels in messages as it is.
 
     ::
@@ -32,6 +34,8 @@ class Signature(dict[str, Any], Generic[R]):
     """
 
     subtask_type: str | None = None
+    TYPES: ClassVar[dict[str, type[Signature[Any]]]] = {}
+    """The kinds of signatures by their ``subtask_type``; `register_type` adds one."""
 
     def __init__(
         self,
@@ -54,10 +58,30 @@ class Signature(dict[str, Any], Generic[R]):
             super().__init__(task)
         self._app = app
 
+    @classmethod
+    def register_type(cls, name: str | None = None) -> Callable[[type[Signature[Any]]], type[Signature[Any]]]:
+        """A decorator for a kind of signature of your own: mappings with this ``subtask_type`` become one."""
+
+        def register(kind: type[Signature[Any]]) -> type[Signature[Any]]:
+            cls.TYPES[name or kind.subtask_type or kind.__name__] = kind
+            return kind
+
+        return register
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any], app: Celeriac | None = None) -> Signature[Any]:
+        """The signature that a mapping stands for, of the kind that it names."""
+        return signature(mapping, app)
+
     # parts
 
     @property
     def task(self) -> str:
+        return self["task"]  # type: ignore[no-any-return]
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
         return self["task"]  # type: ignore[no-any-return]
 
     @property
@@ -87,6 +111,15 @@ class Signature(dict[str, Any], Generic[R]):
             raise ConfigurationError(f"{self!r} belongs to no app; use app.signature(…) or pass app=")
         return self._app
 
+    @property
+    def type(self) -> Task[..., R]:
+        """The task itself.
+
+        Raises:
+            NotRegistered: it is not known here.
+        """
+        return self.app.find_task(self.task)
+
     def bound_to(self, app: Celeriac) -> Self:
         """The same signature, of that app."""
         self._app = app
@@ -96,29 +129,73 @@ class Signature(dict[str, Any], Generic[R]):
 
     def clone(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Self:
         """A copy with more: `args` come first, `kwargs` and `options` win. An immutable one takes options only."""
-        new = type(self)(_copy(self), app=self._app)
+        new = self._copy()
         if not self.immutable:
-            new["args"] = [*args, *self.args]
-            new["kwargs"] = {**self.kwargs, **(kwargs or {})}
-        new["options"] = {**new.options, **options}
+            if args:
+                new["args"] = [*args, *new["args"]]
+            if kwargs:
+                new["kwargs"].update(kwargs)
+        if options:
+            new["options"].update(options)
+        return new
+
+    def _copy(self) -> Self:
+        made = self.__class__.__new__(self.__class__)
+        Signature.__init__(made, copied(self), app=self._app)
+        return made
+
+    def merge(
+        self,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        force: bool = False,
+    ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+        """The arguments and options of `clone`. `force`: an immutable one takes arguments too."""
+        new_options = {**copied(self)["options"], **(options or {})}
+        if self.immutable and not force:
+            return list(self.args), dict(self.kwargs), new_options
+        return [*args, *self.args], {**self.kwargs, **(kwargs or {})}, new_options
+
+    def replace(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """A copy with other arguments or options in the place of its own."""
+        new = self._copy()
+        if args is not None:
+            new["args"] = list(args)
+        if kwargs is not None:
+            new["kwargs"] = dict(kwargs)
+        if options is not None:
+            new["options"] = dict(options)
         return new
 
     def set(self, immutable: bool | None = None, **options: Any) -> Self:
         """Change options in place: ``add.s(2, 2).set(queue="slow", countdown=10)``."""
         if immutable is not None:
-            self["immutable"] = immutable
+            self.set_immutable(immutable)
         self.options.update(options)  # type: ignore[typeddict-item]
         return self
+
+    def set_immutable(self, immutable: bool) -> None:
+        """Whether it takes the result of the task before it."""
+        self["immutable"] = immutable
 
     def link(self, callback: Signature[Any]) -> Self:
         """Call `callback` with the result."""
         return self._append("link", callback)
 
     def link_error(self, errback: Signature[Any]) -> Self:
-        """Call `errback` with the task's id when it fails."""
+        """Call `errback` when it fails: with its task's id, or with ``(request, exc, traceback)`` where it takes three
+        arguments."""
         return self._append("link_error", errback)
 
-    on_error = link_error
+    def on_error(self, errback: Signature[Any]) -> Self:
+        """The same as `link_error`."""
+        return self.link_error(errback)
 
     def _append(self, option: str, other: Signature[Any]) -> Self:
         options = cast("dict[str, Any]", self.options)
@@ -128,7 +205,16 @@ class Signature(dict[str, Any], Generic[R]):
             options[option].append(other)
         return self
 
-    def __or__(self, other: object) -> chain:  # type: ignore[override]
+    def flatten_links(self) -> list[Signature[Any]]:
+        """Itself, its callbacks, and theirs."""
+        links = as_list(self.options.get("link"))
+        return [self, *(each for link in links for each in signature(link, self._app).flatten_links())]
+
+    @overload  # type: ignore[override]
+    def __or__(self, other: group[S]) -> chain[list[S]]: ...
+    @overload
+    def __or__(self, other: Signature[S]) -> chain[S]: ...
+    def __or__(self, other: object) -> Any:
         from celeriac.canvas.chains import chain
 
         if not isinstance(other, Signature):
@@ -145,99 +231,92 @@ class Signature(dict[str, Any], Generic[R]):
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
         """Send it, with more arguments and options."""
+        whole = self.clone(args, kwargs, **options)
+        whole.fix()
         plan = Plan()
-        result = self.clone(args, kwargs, **options).compile(plan)
+        whole.compile(plan)
         plan.send(self.app)
-        return cast("AsyncResult[R]", result)
+        return cast("AsyncResult[R]", whole.result())
 
     async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
         """`delay` that never blocks the event loop."""
+        return await self.aapply_async(args, kwargs)
+
+    async def aapply_async(
+        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """`apply_async` that never blocks the event loop."""
         import asyncio
 
-        return await asyncio.to_thread(self.apply_async, args, kwargs)
+        return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it here and now, as a plain function."""
         whole = self.clone(args, kwargs)
         return self.app.find_task(self.task)(*whole.args, **whole.kwargs)
 
-    # compiling
+    # what it comes to
 
-    def freeze(self) -> str:
-        """Give its task an id, if it has none, and return it."""
-        return self.options.setdefault("task_id", new_id())
+    def freeze(self, task_id: str | None = None) -> AsyncResult[R]:
+        """Give its tasks their ids, and return its result before it is called."""
+        if task_id is not None:
+            for end in self.ends()[:1]:
+                cast("dict[str, Any]", end.options)["task_id"] = task_id
+        self.fix()
+        return cast("AsyncResult[R]", self.result())
 
-    def last(self) -> Signature[Any]:
-        """The part whose end is the end of the whole, and which carries callbacks and group membership for it."""
-        return self
+    def fix(self, make: Callable[[], str] = new_id) -> str:
+        """Give every task in it that has no id one that `make` makes. Returns the id of the whole."""
+        options = cast("dict[str, Any]", self.options)
+        return options.get("task_id") or options.setdefault("task_id", make())  # type: ignore[no-any-return]
 
-    def compile(self, plan: Plan) -> AsyncResult[Any] | GroupResult[Any]:
-        """Add the messages of this call to the plan, and return what stands for its result."""
-        from celeriac.result import AsyncResult
+    def ends(self) -> list[Signature[Any]]:
+        """The tasks whose ends are the end of the whole: callbacks and group membership of the whole are theirs."""
+        return [self]
 
-        self.freeze()
+    def tasks_within(self) -> Iterator[Signature[Any]]:
+        """Every task of it, itself where it is one."""
+        yield self
+
+    def errbacks(self) -> list[tuple[Signature[Any], Any]]:
+        """The error callbacks of what would have run first, each with whose it is."""
+        return [(self, errback) for errback in as_list(self.options.get("link_error"))]
+
+    def compile(self, plan: Plan) -> None:
+        """Add the messages of this call to the plan. Ids must be fixed."""
         publication = self.app.caller.build(self.task, self.args, self.kwargs, self.options)
         plan.publications.append(publication)
         # Of a unique task, an equal call may stand for this one.
-        return AsyncResult(publication.message.headers["id"], self.app, task=self.task)
+        self.options["task_id"] = publication.message.headers["id"]
+
+    def result(self, parent: AsyncResult[Any] | GroupResult[Any] | None = None) -> AsyncResult[Any] | GroupResult[Any]:
+        """What stands for its result. Ids must be fixed."""
+        from celeriac.result import AsyncResult
+
+        return AsyncResult(self.options["task_id"], self.app, parent=parent, task=self.task)
+
+    # as a value
+
+    def reprcall(self, *args: Any, **kwargs: Any) -> str:
+        """How it is written: ``add(2, 2)``."""
+        given, named, _ = self.merge(args, kwargs, force=True)
+        return f"{self.task}({', '.join([*map(repr, given), *(f'{name}={value!r}' for name, value in named.items())])})"
+
+    def __json__(self) -> dict[str, Any]:
+        return dict(self)
+
+    def __copy__(self) -> Self:
+        return self._copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        from copy import deepcopy
+
+        made = self.__class__.__new__(self.__class__)
+        Signature.__init__(made, deepcopy(dict(self), memo), app=self._app)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return signature, (dict(self),)
 
     def __repr__(self) -> str:
-        shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
-        return f"{self.task}({', '.join(shown)})"
-
-
-def _copy(signature: Mapping[str, Any]) -> dict[str, Any]:
-    copied = dict(signature)
-    for key in ("args", "kwargs", "options"):
-        copied[key] = list(copied[key] or ()) if key == "args" else dict(copied[key] or {})
-    for option in ("link", "link_error", "chain"):
-        if copied["options"].get(option):
-            value = copied["options"][option]
-            copied["options"][option] = list(value) if isinstance(value, (list, tuple)) else [value]
-    policy = copied["options"].get("task_retry_policy")
-    if isinstance(policy, RetryPolicy):
-        copied["options"]["task_retry_policy"] = policy.as_header()  # a signature is plain values, and travels
-    return copied
-
-
-def signature(value: Signature[Any] | Mapping[str, Any], app: Celeriac) -> Signature[Any]:
-    """The signature that a mapping from a message stands for.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    from celeriac.canvas.chains import chain
-    from celeriac.canvas.chords import chord
-    from celeriac.canvas.groups import group
-
-    if isinstance(value, Signature):
-        return value.bound_to(app)
-    if not isinstance(value, Mapping) or not isinstance(value.get("task"), str):
-        raise ConfigurationError(f"not a signature: {value!r}")
-    whole = {
-        "task": value["task"],
-        "args": value.get("args") or [],
-        "kwargs": value.get("kwargs") or {},
-        "options": _understood(value.get("options") or {}),
-        "subtask_type": value.get("subtask_type"),
-        "immutable": bool(value.get("immutable")),
-        "chord_size": value.get("chord_size"),
-    }
-    kinds: dict[str, type[Signature[Any]]] = {"chain": chain, "group": group, "chord": chord}
-    kind = kinds.get(whole["subtask_type"] or "", Signature)
-    made = kind.__new__(kind)
-    Signature.__init__(made, _copy(whole), app=app)
-    return made
-
-
-def _understood(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as a message brings them. A Celery client's stamps become headers; what means nothing here goes, such as
-    an exchange, or how its publisher was to try again."""
-    from celeriac.call import KNOWN_OPTIONS
-
-    understood = {name: value for name, value in options.items() if name in KNOWN_OPTIONS}
-    if stamped := options.get("stamped_headers"):
-        stamps = {name: options[name] for name in stamped if name in options}
-        headers = {"stamped_headers": list(stamped), "stamps": stamps}
-        understood["headers"] = {**(understood.get("headers") or {}), **headers}
-    return understood
+        return self.reprcall()

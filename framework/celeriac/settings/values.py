@@ -39,6 +39,7 @@ class Values:
     task_routes: Any
     task_create_missing_queues: bool
     task_default_priority: int | None
+    task_allow_error_cb_on_chord_header: bool
     task_inherit_parent_priority: bool
     task_annotations: Any
     task_time_limit: float | None

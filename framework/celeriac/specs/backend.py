@@ -120,8 +120,15 @@ class ResultBackend(Driver):
     # joins: the completion record of a group with a body (a chord)
 
     @abstractmethod
-    def join_open(self, group: str, size: int, body: bytes) -> None:
-        """Begin to count a group of `size` members; `body` is kept for `join_arrive`. A second call does nothing."""
+    def join_open(self, group: str, size: int | None, body: bytes) -> None:
+        """Begin to count a group of `size` members; `body` is kept for `join_arrive`. A second call does nothing. None:
+        it is not known yet how many there will be, and until `join_seal` nobody gets the body."""
+
+    @abstractmethod
+    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> bytes | None:
+        """Say of a group that was opened without a size how many members it has, and what body is to be kept. When all
+        have arrived already, claim it for `lease` seconds and return it; otherwise None, as for a group that is not
+        open or has a size."""
 
     @abstractmethod
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:

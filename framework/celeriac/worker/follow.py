@@ -5,17 +5,20 @@ Worked out in the slot, published when the task is settled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, cast
-from uuid import NAMESPACE_OID, uuid5
 
 from celeriac.call import AGAIN
+from celeriac.ids import derived
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.context import Context
     from celeriac.message import Publication
+
+logger = logging.getLogger("celeriac.worker")
 
 
 def after_success(app: Celeriac, context: Context, value: Any, again: bool = False) -> list[Publication]:
@@ -33,15 +36,25 @@ def after_success(app: Celeriac, context: Context, value: Any, again: bool = Fal
 def after_failure(
     app: Celeriac, context: Context, error: BaseException, traceback: str, again: bool = False
 ) -> list[Publication]:
-    """The error callbacks. One that takes ``(request, exc, traceback)`` is called here, as in Celery; the others are
-    sent with the id of the task that failed."""
+    """The error callbacks of a task that has failed."""
+    return call_errbacks(app, context, context.embed.get("errbacks") or (), error, traceback, again)
+
+
+def call_errbacks(
+    app: Celeriac, context: Context, errbacks: Iterable[Any], error: BaseException, traceback: str, again: bool = False
+) -> list[Publication]:
+    """One that takes ``(request, exc, traceback)`` is called here, as in Celery; the others are sent with the id of the
+    task that failed."""
     old: list[tuple[Any, None]] = []
-    for errback in context.embed.get("errbacks") or ():
+    for errback in errbacks:
         task = app.tasks.get(errback.get("task", "")) if isinstance(errback, Mapping) else None
-        if task is not None and _takes_three(task.signature.parameters.values()) and not errback.get("immutable"):
-            task(context, error, traceback, *errback.get("args", ()), **errback.get("kwargs", {}))
-        else:
+        if task is None or errback.get("immutable") or not _takes_three(task.signature.parameters.values()):
             old.append((errback, None))
+            continue
+        try:
+            task(context, error, traceback, *errback.get("args", ()), **errback.get("kwargs", {}))
+        except Exception:
+            logger.exception("the error callback %s of %s[%s] failed itself", task.name, context.task, context.id)
     return _compile(app, context, old, (context.id,), again) if old else []
 
 
@@ -50,6 +63,7 @@ def in_place(app: Celeriac, replacement: Any) -> list[Publication]:
     from celeriac.canvas.plan import Plan
 
     plan = Plan()
+    replacement.fix(derived(replacement.ends()[0].id))
     replacement.compile(plan)
     app.caller.check_queues(plan.publications)
     plan.open_joins(app)
@@ -63,19 +77,22 @@ def _compile(
     args: tuple[Any, ...],
     again: bool,
 ) -> list[Publication]:
-    from celeriac.canvas import signature
+    from celeriac.canvas import Signature, signature
     from celeriac.canvas.plan import Plan
 
     plan = Plan()
-    for number, (value, rest) in enumerate(calls):
+    make = None
+    for value, rest in calls:
         whole = signature(value, app).clone(args)
-        if whole.id is None:
+        if type(whole) is not Signature or whole.id is None:
             # The same each time, so that what is published a second time after a crash is known to be the same.
-            whole.options["task_id"] = str(uuid5(NAMESPACE_OID, f"{context.id}\0{number}\0{whole.task}"))
+            make = make or derived(context.id or "")
+            whole.fix(make)
         if context.reply_to:  # who waits for the task, waits for what follows it
             whole.options.setdefault("reply_to", context.reply_to)
         if rest:
-            cast("dict[str, Any]", whole.last().options)["chain"] = rest
+            (end,) = whole.ends()
+            cast("dict[str, Any]", end.options)["chain"] = rest
         whole.compile(plan)
     app.caller.check_queues(plan.publications)
     plan.open_joins(app)

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celeriac import states
 from celeriac.call import AGAIN
 from celeriac.canvas import signature
 from celeriac.canvas.chords import MARK
+from celeriac.canvas.left_behind import never_run
 from celeriac.canvas.plan import JOIN_SERIALIZER, Plan
-from celeriac.errors import ChordError
+from celeriac.context import Context
+from celeriac.errors import ChordError, ConfigurationError, EncodeError
 from celeriac.failure import describe, from_document
+from celeriac.ids import derived
 from celeriac.specs.backend import Arrival
+from celeriac.worker.follow import call_errbacks
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
+    from celeriac.canvas import Signature
     from celeriac.message import Publication
     from celeriac.specs.backend import Record
 
@@ -42,7 +47,7 @@ def arrival(app: Celeriac, record: Record, place: Any, chord: Any) -> Arrival:
 
 
 def count(app: Celeriac, group: str, arrivals: Sequence[Arrival]) -> bytes | None:
-    """Count these members; what `body_publications` takes when they were the last ones and the body is ours to call."""
+    """Count these members; what `complete` takes when they were the last ones and the body is ours to call."""
     driver = app.backend.driver
     shared = [arrival for arrival in arrivals if arrival.entry]
     if shared:
@@ -50,7 +55,29 @@ def count(app: Celeriac, group: str, arrivals: Sequence[Arrival]) -> bytes | Non
     return driver.join_arrive(group, [arrival.member for arrival in arrivals], JOIN_LEASE)
 
 
-def body_publications(app: Celeriac, group: str, record: bytes) -> list[Publication]:
+def seal(app: Celeriac, group: str, size: int, record: bytes) -> None:
+    """Say how many members a group has that was opened without a size, and call its body if all have ended already."""
+    body = app.backend.driver.join_seal(group, size, record, JOIN_LEASE)
+    if body is not None:
+        completed = complete(app, group, body)
+        app.caller.publish(completed.publications)
+        completed.close(app)
+
+
+class Completed(NamedTuple):
+    """What is left to do for a chord whose members have all ended: publish, then close."""
+
+    publications: list[Publication]
+    groups: list[str]
+    """Its own, and those of chords around it that have failed with it."""
+
+    def close(self, app: Celeriac) -> None:
+        """All is published."""
+        for group in self.groups:
+            app.backend.driver.join_close(group)
+
+
+def complete(app: Celeriac, group: str, record: bytes) -> Completed:
     """What to publish for a complete chord: the body with the list of results; or, when a member failed, the body's
     error callbacks, after its failure is stored.
 
@@ -62,29 +89,58 @@ def body_publications(app: Celeriac, group: str, record: bytes) -> list[Publicat
     documents = _foreign(app, group) if members is None else app.backend.fetch(members)
     members = list(documents) if members is None else members
     failed = next((m for m in members if documents.get(m, {}).get("status") != states.SUCCESS), None)
-    plan = Plan()
-    if failed is None:
+    if failed is not None:
+        done = fail(app, body, _why(failed, documents.get(failed)))
+    else:
         results = _nested(app, group) or [documents[member]["result"] for member in members]
-        body.clone([results]).compile(plan)
-    else:
-        _fail(app, body, failed, documents.get(failed), plan)
-    plan.open_joins(app)
-    for publication in plan.publications:
+        done = _call(app, body, results, group)
+    done.groups.append(group)
+    for publication in done.publications:
         publication.message.headers[AGAIN] = True
-    return plan.publications
+    return done
 
 
-def _fail(app: Celeriac, body: Any, member: str, document: dict[str, Any] | None, plan: Plan) -> None:
+def _call(app: Celeriac, body: Signature[Any], results: list[Any], group: str) -> Completed:
+    plan = Plan()
+    called = body.clone([results])
+    called.fix(derived(group))
+    try:
+        called.compile(plan)
+        app.caller.check_queues(plan.publications)
+    except (EncodeError, ConfigurationError) as error:  # nobody is left to tell but who waits for the body
+        return fail(app, body, error)
+    plan.open_joins(app)
+    return Completed(plan.publications, [])
+
+
+def _why(member: str, document: dict[str, Any] | None) -> ChordError:
     if document is None:
-        error = ChordError(f"the result of member {member} is gone; raise result_expires")
-    else:
-        cause = from_document(document["result"])
-        error = ChordError(f"Dependency {member} raised {describe(cause)}")
-    end = body.last()
-    app.backend.driver.store([app.backend.failure(end.freeze(), error, None)])
-    logger.error("chord body %s[%s] does not run: %s", body.task, end.id, error)
-    for errback in end.options.get("link_error") or ():
-        signature(errback, app).clone((end.id,)).compile(plan)
+        return ChordError(f"the result of member {member} is gone; raise result_expires")
+    return ChordError(f"Dependency {member} raised {describe(from_document(document['result']))}")
+
+
+def fail(app: Celeriac, body: Signature[Any], error: Exception) -> Completed:
+    """The body ends as a failure, and with it what was to follow it. A chord around it hears of that."""
+    done = Completed([], [])
+    records: list[Record] = []
+    arrivals: dict[str, list[Arrival]] = {}
+    for behind in never_run(body):
+        record = app.backend.failure(behind.id, error, None)
+        records.append(record)
+        if behind.group is not None:
+            arrivals.setdefault(behind.group, []).append(arrival(app, record, behind.place, behind.chord))
+    logger.error("chord body %s[%s] does not run: %s", body.task, records[-1].id if records else "", error)
+    app.backend.driver.store(records)
+    for task, errback in body.errbacks():
+        context = Context(task.task, task.id, list(task.args), dict(task.kwargs), called_directly=False)
+        done.publications.extend(call_errbacks(app, context, [errback], error, ""))
+    for group, ended in arrivals.items():
+        record_around = count(app, group, ended)
+        if record_around is not None:
+            around = complete(app, group, record_around)
+            done.publications.extend(around.publications)
+            done.groups.extend(around.groups)
+    return done
 
 
 def _foreign(app: Celeriac, group: str) -> dict[str, dict[str, Any]]:

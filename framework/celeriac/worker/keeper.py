@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from celeriac.control import TOPIC
 from celeriac.errors import CeleriacError
-from celeriac.worker.join import JOIN_LEASE, body_publications
+from celeriac.worker.join import JOIN_LEASE, complete
 from celeriac.worker.panel import Panel
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ logger = logging.getLogger("celeriac.worker")
 STUCK_AFTER = 0.1
 """Seconds without any outcome after which what waits behind running tasks is given back to other workers."""
 SWEEP_EVERY = 60.0
-ORPHANS_EVERY = 25.0
-"""A claim lasts 10 s; to look much more often would keep an idle broker busy for what hardly ever happens."""
+ORPHANS_EVERY = 15.0
+"""A claim lasts 10 s, so that a body is left lying for 25 s at most. To look much more often would keep an idle broker
+busy for what hardly ever happens."""
 
 
 class Keeper:
@@ -161,10 +162,10 @@ class Keeper:
         """Chords whose last member was settled by a worker that died before it published the body."""
         app = self._worker.app
         for group, body in app.backend.driver.join_orphans(JOIN_LEASE):
-            publications = body_publications(app, group, body)
-            if publications:
-                app.caller.publish(publications)
-            app.backend.driver.join_close(group)
+            completed = complete(app, group, body)
+            if completed.publications:
+                app.caller.publish(completed.publications)
+            completed.close(app)
             logger.warning("the body of group %s was left unpublished; published it", group)
 
     def _look_for_neglect(self) -> bool:

@@ -261,10 +261,11 @@ class Settlement:
         into.arrive(outcome.group or "", join.arrival(app, record, message.headers.get("group_index"), chord))
 
     def _join(self, group: str, arrivals: list[Arrival], into: _Sorted) -> None:
-        body = join.count(self._app, group, arrivals)
-        if body is not None:
-            into.publications.extend(join.body_publications(self._app, group, body))
-            into.complete.append(group)
+        record = join.count(self._app, group, arrivals)
+        if record is not None:
+            completed = join.complete(self._app, group, record)
+            into.publications.extend(completed.publications)
+            into.complete.extend(completed.groups)
 
     def _patiently(self, what: str, step: Callable[[], Any]) -> None:
         """Do a step until it is done: the messages are held meanwhile, and their leases renewed."""

@@ -16,6 +16,8 @@ from celeriac_plugins._shared.files import locked, replace, safe_name
 
 _HEADER = struct.Struct("<ddqq")
 _DIGEST = 16
+_UNKNOWN = 1 << 62
+"""The size of a group whose size is not known yet: it never comes to that."""
 
 
 class _Tally(NamedTuple):
@@ -42,14 +44,29 @@ class FileJoins:
         self._temporary = folder / "temporary"
         self._claims = folder / "claims"
 
-    def open(self, group: str, size: int, body: bytes, now: float, expires: float) -> None:
+    def open(self, group: str, size: int | None, body: bytes, now: float, expires: float) -> None:
         with locked(self._lock):
             known = self._tally(group)
             if known is not None and known.expires > now:
                 return
             self._remove(group)
             replace(self._path(group, "body"), body, self._temporary)
-            replace(self._path(group, "tally"), _HEADER.pack(expires, -math.inf, size, 0), self._temporary)
+            head = _HEADER.pack(expires, -math.inf, _UNKNOWN if size is None else size, 0)
+            replace(self._path(group, "tally"), head, self._temporary)
+
+    def seal(self, group: str, size: int, body: bytes, lease: float, now: float, expires: float) -> bytes | None:
+        if not self._folder.is_dir():
+            return None
+        with locked(self._lock):
+            tally = self._tally(group)
+            if tally is None or tally.closed or tally.expires <= now or tally.size != _UNKNOWN:
+                return None
+            tally = tally._replace(size=size, expires=expires)
+            replace(self._path(group, "body"), body, self._temporary)  # first the body: nobody gets it without a size
+            if self._count(group, ()) >= size:
+                return self._claim(group, tally, now + lease)
+            self._write(group, tally)
+            return None
 
     def arrive(self, group: str, members: Sequence[str], lease: float, now: float, expires: float) -> bytes | None:
         if not self._folder.is_dir():

@@ -24,6 +24,11 @@ _CLAIM = """UPDATE celeriac_join SET claimed = ?
 WHERE id = ? AND arrived >= size AND (claimed IS NULL OR claimed <= ?) RETURNING body"""
 _CLAIM_ORPHANS = """UPDATE celeriac_join SET claimed = ?1
 WHERE claimed <= ?2 AND body IS NOT NULL AND (expires IS NULL OR expires > ?2) RETURNING id, body"""
+_UNKNOWN = 1 << 62
+"""The size of a group whose size is not known yet: it never comes to that."""
+_SEAL = f"""UPDATE celeriac_join SET size = ?, body = ?, expires = ?
+WHERE id = ? AND size = {_UNKNOWN} AND body IS NOT NULL AND (expires IS NULL OR expires > ?)
+RETURNING id"""  # noqa: S608 (a constant)
 _CLOSE = "UPDATE celeriac_join SET body = NULL, claimed = NULL WHERE id = ?"
 
 
@@ -38,13 +43,13 @@ class Joins:
     def _end(self, now: float) -> float | None:
         return None if self._expires is None else now + self._expires
 
-    def open(self, group: str, size: int, body: bytes) -> None:
+    def open(self, group: str, size: int | None, body: bytes) -> None:
         now = self._clock.time()
 
         def work(connection: Connection) -> None:
             for row in connection.execute(_DROP_ONE_EXPIRED, (group, now)).fetchall():
                 connection.execute(_DROP_MEMBERS, row)
-            connection.execute(_OPEN, (group, size, body, self._end(now)))
+            connection.execute(_OPEN, (group, _UNKNOWN if size is None else size, body, self._end(now)))
 
         self._store.transaction(work)
 
@@ -56,6 +61,17 @@ class Joins:
                 return None
             counted = connection.executemany(_COUNT, [(group, member) for member in members]).rowcount
             connection.execute(_ARRIVE, (max(counted, 0), self._end(now), group))
+            rows = connection.execute(_CLAIM, (now + lease, group, now)).fetchall()
+            return rows[0][0] if rows else None
+
+        return self._store.transaction(work)
+
+    def seal(self, group: str, size: int, body: bytes, lease: float) -> bytes | None:
+        now = self._clock.time()
+
+        def work(connection: Connection) -> bytes | None:
+            if not connection.execute(_SEAL, (size, body, self._end(now), group, now)).fetchall():
+                return None
             rows = connection.execute(_CLAIM, (now + lease, group, now)).fetchall()
             return rows[0][0] if rows else None
 

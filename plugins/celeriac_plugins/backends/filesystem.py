@@ -141,9 +141,13 @@ class FilesystemBackend(ResultBackend):
                 path.unlink()
             return len(expired)
 
-    def join_open(self, group: str, size: int, body: bytes) -> None:
+    def join_open(self, group: str, size: int | None, body: bytes) -> None:
         with self._mapped():
             self._joins.open(group, size, body, self._now(), self._expiry(self._now()))
+
+    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> bytes | None:
+        with self._mapped():
+            return self._joins.seal(group, size, body, lease, self._now(), self._expiry(self._now()))
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         with self._mapped():

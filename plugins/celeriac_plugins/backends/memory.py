@@ -76,8 +76,11 @@ class MemoryBackend(ResultBackend):
     def sweep(self) -> int:
         return self._open().sweep(self._now())
 
-    def join_open(self, group: str, size: int, body: bytes) -> None:
+    def join_open(self, group: str, size: int | None, body: bytes) -> None:
         self._open().join_open(group, size, body, self._now(), self._expiry())
+
+    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> bytes | None:
+        return self._open().join_seal(group, size, body, lease, self._now(), self._expiry())
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         return self._open().join_arrive(group, members, lease, self._now(), self._expiry())
@@ -124,7 +127,7 @@ class _Waiter:
 class _Join:
     """The count of a group. Without a body it is closed, and stays only so that it is not opened a second time."""
 
-    size: int
+    size: int | None
     body: bytes | None
     expires: float
     members: set[str] = field(default_factory=set)
@@ -195,7 +198,7 @@ class _Shelf:
                 self._claims.pop(group, None)
             return len(gone)
 
-    def join_open(self, group: str, size: int, body: bytes, now: float, expires: float) -> None:
+    def join_open(self, group: str, size: int | None, body: bytes, now: float, expires: float) -> None:
         with self._lock:
             if self._join(group, now) is None:
                 self._joins[group] = _Join(size, body, expires)
@@ -208,10 +211,21 @@ class _Shelf:
                 return None
             join.members.update(members)
             join.expires = expires
-            if len(join.members) < join.size or self._claims.get(group, -math.inf) > now:
+            return self._claim(group, join, lease, now)
+
+    def join_seal(self, group: str, size: int, body: bytes, lease: float, now: float, expires: float) -> bytes | None:
+        with self._lock:
+            join = self._join(group, now)
+            if join is None or join.body is None or join.size is not None:
                 return None
-            self._claims[group] = now + lease
-            return join.body
+            join.size, join.body, join.expires = size, body, expires
+            return self._claim(group, join, lease, now)
+
+    def _claim(self, group: str, join: _Join, lease: float, now: float) -> bytes | None:
+        if join.size is None or len(join.members) < join.size or self._claims.get(group, -math.inf) > now:
+            return None
+        self._claims[group] = now + lease
+        return join.body
 
     def join_close(self, group: str) -> None:
         with self._lock:

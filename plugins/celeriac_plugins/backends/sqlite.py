@@ -92,8 +92,11 @@ class SqliteBackend(ResultBackend):
 
     # joins
 
-    def join_open(self, group: str, size: int, body: bytes) -> None:
+    def join_open(self, group: str, size: int | None, body: bytes) -> None:
         self._joins.open(group, size, body)
+
+    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> bytes | None:
+        return self._joins.seal(group, size, body, lease)
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         return self._joins.arrive(group, members, lease)

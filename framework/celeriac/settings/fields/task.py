@@ -101,6 +101,15 @@ ROUTING = (
     ),
 )
 
+CANVAS = (
+    Setting(
+        "task_allow_error_cb_on_chord_header",
+        BOOL,
+        False,
+        "`chord.link_error` gives its callback to the members of the header as well as to the body.",
+    ),
+)
+
 RUNNING = (
     Setting(
         "task_annotations",
@@ -189,4 +198,4 @@ RUNNING = (
     ),
 )
 
-TASK = CALLING + ROUTING + RUNNING
+TASK = CALLING + ROUTING + CANVAS + RUNNING

@@ -53,12 +53,6 @@ TASKS = (
         harmless=(False,),
         old=("CELERY_REMOTE_TRACEBACKS",),
     ),
-    Refused(
-        "task_allow_error_cb_on_chord_header",
-        "an error callback of a chord belongs to its body; link one to the header's tasks as well where it is wanted",
-        harmless=(False,),
-        old=("CELERY_ALLOW_ERROR_CB_ON_CHORD_HEADER",),
-    ),
     Refused("task_acks_on_failure", _ACKS),
     Refused("task_acks_on_timeout", _ACKS),
 )

@@ -452,6 +452,38 @@ class BackendSuite(LockClauses):
         assert backend.join_arrive("g", ["a", "b"], 10) is None
         assert backend.join_arrive("g", ["c"], 10) == b"body"
 
+    def test_a_group_without_a_size_has_no_body_until_it_is_sealed(
+        self, backend: ResultBackend, clock: ManualClock
+    ) -> None:
+        self.needs("join")
+        backend.join_open("g", None, b"")
+        assert backend.join_arrive("g", ["a", "b"], 10) is None
+        assert backend.join_seal("g", 3, b"body", 10) is None
+        assert backend.join_arrive("g", ["b"], 10) is None
+        assert backend.join_arrive("g", ["c"], 10) == b"body"
+        backend.join_close("g")
+        assert backend.join_seal("g", 3, b"again", 10) is None
+        clock.advance(11)
+        assert backend.join_orphans(10) == []
+
+    def test_who_seals_a_complete_group_claims_its_body(self, backend: ResultBackend, clock: ManualClock) -> None:
+        self.needs("join")
+        backend.join_open("g", None, b"")
+        backend.join_arrive("g", ["a", "b", "a"], 10)
+        assert backend.join_seal("g", 2, b"body", 10) == b"body"
+        assert backend.join_seal("g", 2, b"again", 10) is None
+        assert backend.join_arrive("g", ["a"], 10) is None
+        clock.advance(11)
+        assert backend.join_orphans(10) == [("g", b"body")]
+
+    def test_only_a_group_without_a_size_is_sealed(self, backend: ResultBackend) -> None:
+        self.needs("join")
+        assert backend.join_seal("unknown", 1, b"body", 10) is None
+        backend.join_open("g", 2, b"first")
+        assert backend.join_seal("g", 1, b"second", 10) is None
+        assert backend.join_arrive("g", ["a"], 10) is None
+        assert backend.join_arrive("g", ["b"], 10) == b"first"
+
     def test_a_group_that_is_not_open_has_no_body(self, backend: ResultBackend) -> None:
         self.needs("join")
         assert backend.join_arrive("unknown", ["a"], 10) is None

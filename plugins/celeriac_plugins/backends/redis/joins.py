@@ -37,8 +37,15 @@ class Joins:
         self._now = clock.time
         self._life = life
 
-    def open(self, group: str, size: int, body: bytes) -> None:
-        self._line.run(scripts.OPEN, [self._join + group, f"{self._shared}{group}.s"], (self._life, size, body))
+    def open(self, group: str, size: int | None, body: bytes) -> None:
+        keys = [self._join + group, f"{self._shared}{group}.s"]
+        self._line.run(scripts.OPEN, keys, (self._life, "" if size is None else size, body))
+
+    def seal(self, group: str, size: int, body: bytes, lease: float) -> bytes | None:
+        now = self._now()
+        arguments = (_CLAIMS_LIFE, self._life, group, now, now + lease, size, body)
+        found: bytes | None = self._line.run(scripts.SEAL, self._keys(group), arguments)
+        return found
 
     def share(self, group: str, arrivals: Sequence[Arrival]) -> None:
         arguments: list[Any] = [self._life, arrivals[0].body]

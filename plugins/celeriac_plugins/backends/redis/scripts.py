@@ -49,10 +49,15 @@ return 1
 )
 
 OPEN: Final = Script.of("""
--- KEYS: the join, the size for Celery. ARGV: life or nothing, size, body.
+-- KEYS: the join, the size for Celery. ARGV: life or nothing, size or nothing, body.
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'size', ARGV[2], 'body', ARGV[3])
-redis.call('SET', KEYS[2], ARGV[2])
+redis.call('HSET', KEYS[1], 'body', ARGV[3])
+if ARGV[2] == '' then
+  redis.call('HSET', KEYS[1], 'open', 1)
+else
+  redis.call('HSET', KEYS[1], 'size', ARGV[2])
+  redis.call('SET', KEYS[2], ARGV[2])
+end
 if ARGV[1] ~= '' then for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[1]) end end
 return 1
 """)
@@ -88,8 +93,35 @@ local function claim(join, claims, shared, group, now, till)
 end
 """
 
+_COMPLETE: Final = """
+local function complete(join, members, entries, shared_size, added)
+  local size = redis.call('HGET', join, 'size') or redis.call('GET', shared_size)
+  if not size then return false end  -- Celery writes it when it sends the last member; `SEAL` does
+  size = size + (redis.call('GET', added) or 0)
+  return math.max(redis.call('SCARD', members), redis.call('ZCARD', entries)) >= size
+end
+"""
+
+SEAL: Final = Script.of(
+    _CLAIM,
+    _COMPLETE,
+    """
+-- KEYS: as of ARRIVE. ARGV: life of the claims, life or nothing, group, now, until, size, body.
+local join, members, claims, entries, _, shared_size, added, shared = unpack(KEYS)
+if redis.call('HDEL', join, 'open') == 0 or redis.call('HEXISTS', join, 'body') == 0 then return false end
+redis.call('HSET', join, 'size', ARGV[6], 'body', ARGV[7])
+redis.call('SET', shared_size, ARGV[6])
+if ARGV[2] ~= '' then
+  for _, key in ipairs({join, members, shared_size}) do redis.call('PEXPIRE', key, ARGV[2]) end
+end
+if not complete(join, members, entries, shared_size, added) then return false end
+return claim(join, claims, shared, ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
+""",
+)
+
 ARRIVE: Final = Script.of(
     _CLAIM,
+    _COMPLETE,
     """
 -- KEYS: the join, its members, the claims; for Celery the entries, the members in them, the size, what was added to it,
 -- the claim. ARGV: life of the claims, life or nothing, group, now, until, members.
@@ -100,10 +132,7 @@ if ARGV[2] ~= '' then
   redis.call('PEXPIRE', join, ARGV[2])
   redis.call('PEXPIRE', members, ARGV[2])
 end
-local size = redis.call('HGET', join, 'size') or redis.call('GET', shared_size)
-if not size then return false end  -- Celery writes it when it sends the last member
-size = size + (redis.call('GET', added) or 0)
-if math.max(redis.call('SCARD', members), redis.call('ZCARD', entries)) < size then return false end
+if not complete(join, members, entries, shared_size, added) then return false end
 return claim(join, claims, shared, ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]))
 """,
 )

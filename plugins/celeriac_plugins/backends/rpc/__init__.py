@@ -99,9 +99,12 @@ class RpcBackend(ResultBackend):
 
     # joins: nobody sees all members
 
-    def join_open(self, group: str, size: int, body: bytes) -> None:  # noqa: ARG002
+    def join_open(self, group: str, size: int | None, body: bytes) -> None:  # noqa: ARG002
         """Raises UnsupportedCapability."""
         raise UnsupportedCapability(f"{_DRIVER} does not count the members of a group: no chords")
+
+    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> bytes | None:  # noqa: ARG002
+        return None
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:  # noqa: ARG002
         return None
