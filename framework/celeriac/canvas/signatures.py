@@ -221,6 +221,12 @@ class Signature(Stampable, dict[str, Any], Generic[R]):
             return NotImplemented
         return chain(self, other)
 
+    def __ror__(self, other: Mapping[str, Any]) -> chain[R]:  # type: ignore[override]
+        """A chain whose first step is a plain mapping."""
+        from celeriac.canvas.chains import chain
+
+        return chain(signature(other, self._app), self)
+
     # calling
 
     def delay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:

@@ -107,6 +107,7 @@ CANVAS = (
         BOOL,
         False,
         "`chord.link_error` gives its callback to the members of the header as well as to the body.",
+        old=("CELERY_ALLOW_ERROR_CB_ON_CHORD_HEADER",),
     ),
 )
 
