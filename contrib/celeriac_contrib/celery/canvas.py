@@ -88,7 +88,7 @@ class chunks(Signature[Any]):
         """Send all calls."""
         return self.group().apply_async(**options)
 
-    def group(self) -> group:
+    def group(self) -> group[Any]:
         """The calls as a group."""
         it, n = self.kwargs["it"], self.kwargs["n"]
         parts = [it[at : at + n] for at in range(0, len(it), n)]
