@@ -34,8 +34,11 @@ class DisabledStore(ResultBackend):
     def sweep(self) -> int:
         return 0
 
-    def join_open(self, group: str, size: int, body: bytes) -> NoReturn:
+    def join_open(self, group: str, size: int | None, body: bytes) -> NoReturn:
         raise NotImplementedError(f"a chord counts its members in the result backend. {TEXT}")
+
+    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> None:
+        return None
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> None:
         return None
