@@ -219,13 +219,7 @@ class Caller:
         properties: dict[str, Any],
         queue: str,
     ) -> Publication:
-        if "stamped_headers" in options:
-            from celeriac.canvas.stamps import in_headers
-
-            options = in_headers(options)  # type: ignore[assignment]
-        unknown = options.keys() - KNOWN_OPTIONS
-        if unknown:
-            raise unknown_option(sorted(unknown)[0])
+        options = _checked(options)
         if prepared.shadow is not None:
             headers["shadow"] = prepared.shadow(args, kwargs, options)
         due = self._due(options, headers)
@@ -396,6 +390,18 @@ _PLAIN_HEADERS = (
     ("argsrepr", "argsrepr"),
     ("kwargsrepr", "kwargsrepr"),
 )
+
+
+def _checked(options: CallOptions) -> CallOptions:
+    """The options, with stamps where they travel."""
+    if "stamped_headers" in options:
+        from celeriac.canvas.stamps import in_headers
+
+        options = in_headers(options)  # type: ignore[assignment]
+    unknown = options.keys() - KNOWN_OPTIONS
+    if unknown:
+        raise unknown_option(sorted(unknown)[0])
+    return options
 
 
 def _as_list(value: Any) -> list[Any] | None:
