@@ -33,11 +33,14 @@ _HOMES = {
     "SoftTimeLimitExceeded": "errors",
     "Task": "task",
     "Unique": "unique",
+    "ResultSet": "result",
+    "StampingVisitor": "canvas",
     "allow_join_result": "result",
     "chain": "canvas",
     "chord": "canvas",
     "current_app": "current",
     "crontab": "schedules",
+    "denied_join_result": "result",
     "every": "schedules",
     "get_task_logger": "log",
     "group": "canvas",
@@ -50,12 +53,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from celeriac.app import Celeriac
-    from celeriac.canvas import Signature, chain, chord, group, signature
+    from celeriac.canvas import Signature, StampingVisitor, chain, chord, group, signature
     from celeriac.context import Context
     from celeriac.current import current_app, shared_task
     from celeriac.errors import Ignore, Reject, Retry, SoftTimeLimitExceeded
     from celeriac.log import get_task_logger
-    from celeriac.result import AsyncResult, GroupResult, allow_join_result
+    from celeriac.result import AsyncResult, GroupResult, ResultSet, allow_join_result, denied_join_result
     from celeriac.retry import RetryPolicy
     from celeriac.schedules import crontab, every
     from celeriac.specs.lifecycle import hookimpl
@@ -69,10 +72,12 @@ __all__ = [
     "GroupResult",
     "Ignore",
     "Reject",
+    "ResultSet",
     "Retry",
     "RetryPolicy",
     "Signature",
     "SoftTimeLimitExceeded",
+    "StampingVisitor",
     "Task",
     "Unique",
     "__version__",
@@ -80,6 +85,7 @@ __all__ = [
     "chain",
     "chord",
     "crontab",
+    "denied_join_result",
     "current_app",
     "every",
     "get_task_logger",

@@ -150,6 +150,7 @@ class Caller:
         self._timeout: float = conf.task_publish_timeout
         self._max_size = app.codec.max_size
         self._known_queues = app.known_queues
+        self._tracks: bool = conf.task_track_queued
         if conf.task_send_sent_event:
             from celeriac.events.sent import tell_of_sent
 
@@ -308,6 +309,8 @@ class Caller:
             raise UnsupportedCapability("this transport cannot delay messages: no countdown, eta or retry with a delay")
         if app.hooks.before_publish:
             app.hooks.before_publish(app=app, batch=batch)
+        if self._tracks:
+            app.backend.store_queued(batch)
         pause = _RETRY_FIRST
         while True:
             try:

@@ -209,6 +209,11 @@ class Context:
             self.children.append(result)
 
     @property
+    def has_children(self) -> bool:
+        """Whether this run has called others."""
+        return bool(self._children)
+
+    @property
     def children(self) -> list[Any]:
         """Results of the tasks that this one has called."""
         if self._children is None:

@@ -23,6 +23,7 @@
     │   └── BackendDown               the result store cannot be reached  (also ConnectionError)
     ├── SchedulerError                the memory of a scheduler cannot be read or written
     ├── ResultTimeout                 `get(timeout=…)` ran out             (also TimeoutError)
+    ├── IncompleteStream              the graph of results was asked for before all of it had ended
     ├── TaskError                     how a task ended, as seen by who waits for it
     │   ├── TaskFailed                raised for an exception class that cannot be rebuilt here
     │   ├── MaxRetriesExceeded
@@ -144,6 +145,10 @@ class SchedulerError(CeleriacError):
 
 class ResultTimeout(CeleriacError, TimeoutError):
     """The result was not there within the time given."""
+
+
+class IncompleteStream(CeleriacError):
+    """A task has not ended, so that more results may come of it."""
 
 
 class TaskError(CeleriacError):

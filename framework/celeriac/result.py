@@ -1,120 +1,27 @@
-"""Results: what a caller holds of a task, and the documents in which workers leave it."""
+"""Results: what a caller holds of a task."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from celeriac import states
-from celeriac.context import current
-from celeriac.errors import DecodeError, ResultTimeout, TaskRevoked
-from celeriac.failure import from_document, to_document
-from celeriac.specs.backend import Record
+from celeriac.errors import IncompleteStream, ResultTimeout, TaskRevoked
+from celeriac.failure import from_document
+from celeriac.joining import allow_join_result, denied_join_result, refuse_join
+from celeriac.result_store import NOTHING, ResultStore
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
-    from celeriac.specs.backend import ResultBackend
-    from celeriac.waiter import Waiter
+    from celeriac.canvas.graph import DependencyGraph
+    from celeriac.specs.backend import Record
 
 R = TypeVar("R")
 
-_may_join: ContextVar[bool] = ContextVar("celeriac_may_join", default=False)
-
-_SUCCESS: Final = b'{"task_id":%b,"status":"SUCCESS","result":%b,"traceback":null,"children":[],"date_done":"%b"}'
-_quoted = msgspec.json.Encoder().encode
-
-_NOTHING: dict[str, Any] = {"status": states.PENDING, "result": None, "traceback": None, "children": []}
-
-
-class ResultStore:
-    """The result backend of one app, with documents instead of bytes. The document is Celery's: ``task_id``,
-    ``status``, ``result``, ``traceback``, ``children``, ``date_done``."""
-
-    def __init__(self, app: Celeriac) -> None:
-        from celeriac.drivers import make_backend
-
-        self._app = app
-        self.driver: ResultBackend = make_backend(app)
-        conf = app.conf
-        self.serializer = app.codec.serializer(conf.result_serializer)
-        self._joins_parts = self.serializer.supports("json-parts")
-        self._second: tuple[int, str] = (-1, "")
-        """The second of the last document, and its text."""
-        self._waiter: Waiter | None = None
-
-    def encode(self, task_id: str, state: str, result: Any, traceback: str | None = None) -> bytes:
-        """The document of a task's state.
-
-        Raises:
-            EncodeError: the result cannot be written by ``result_serializer``.
-        """
-        now = self._now()
-        if state == states.SUCCESS and traceback is None and self._joins_parts and task_id.isascii():
-            # The same document as below, put together in a third of the time.
-            return _SUCCESS % (_quoted(task_id), self.serializer.dumps(result), now.encode())
-        return self.serializer.dumps(
-            {
-                "task_id": task_id,
-                "status": state,
-                "result": result,
-                "traceback": traceback,
-                "children": [],
-                "date_done": now,
-            }
-        )
-
-    def _now(self) -> str:
-        """The time as ISO 8601 has it, in UTC."""
-        time_ = self._app.clock.time()
-        whole = int(time_ // 1)
-        second, text = self._second
-        if whole != second:
-            text = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            self._second = whole, text
-        return f"{text}.{int((time_ - whole) * 1_000_000):06d}+00:00"
-
-    def failure(self, task_id: str, error: BaseException, traceback: str | None, state: str = states.FAILURE) -> Record:
-        """The record of a failure; never fails itself."""
-        return Record(task_id, state, self.encode(task_id, state, to_document(error), traceback))
-
-    def decode(self, record: Record) -> dict[str, Any]:
-        """The document in a record; one that cannot be read is a failure that says so."""
-        try:
-            document = self.serializer.loads(record.payload)
-        except DecodeError as error:
-            return {**_NOTHING, "status": states.FAILURE, "result": to_document(error)}
-        return document if isinstance(document, dict) else {**_NOTHING, "status": record.state, "result": document}
-
-    def fetch(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The documents of those of the ids that have one."""
-        return {id_: self.decode(record) for id_, record in self.driver.fetch(ids).items()}
-
-    def store_state(self, task_id: str, state: str, result: Any) -> None:
-        """Store a state now."""
-        context = current.get()
-        reply_to = context.reply_to or "" if context is not None and context.id == task_id else ""
-        self.driver.store([Record(task_id, state, self.encode(task_id, state, result), reply_to)])
-
-    @property
-    def waiter(self) -> Waiter:
-        """The thread that waits for everyone who awaits; started when the first one does."""
-        from celeriac.waiter import Waiter
-
-        if self._waiter is None:
-            self._waiter = Waiter(self.driver)
-        return self._waiter
-
-    def close(self) -> None:
-        if self._waiter is not None:
-            self._waiter.stop()
-            self._waiter = None
-        self.driver.close()
+INTERVAL = 0.5
+"""Seconds between two calls of ``on_interval``."""
 
 
 class AsyncResult(Generic[R]):
@@ -134,7 +41,7 @@ class AsyncResult(Generic[R]):
         self.parent = parent
         """The result of the step before this one in a chain."""
         self.task = task
-        self._document: dict[str, Any] | None = None
+        self._document: Mapping[str, Any] | None = None
 
     # waiting
 
@@ -142,10 +49,20 @@ class AsyncResult(Generic[R]):
         self,
         timeout: float | None = None,
         propagate: bool = True,
-        interval: float | None = None,  # noqa: ARG002 (Celery's)
+        interval: float | None = None,
+        no_ack: bool = True,  # noqa: ARG002 (Celery's)
+        follow_parents: bool = True,  # noqa: ARG002 (Celery's)
+        callback: Callable[[str, R], object] | None = None,
+        on_message: Callable[[Mapping[str, Any]], object] | None = None,
+        on_interval: Callable[[], object] | None = None,
         disable_sync_subtasks: bool = True,
     ) -> R:
-        """Wait for the task and return its value. `interval` is taken and not needed: the store wakes us.
+        """Wait for the task and return its value.
+
+        `callback` is called with the id and the value; `on_interval` every `interval` seconds (0.5) while there is
+        none; `on_message` with the document of each state that is seen meanwhile. Without these, `interval` is not
+        needed: the store wakes us. Nor are `no_ack`, and `follow_parents`: who waits for a later step learns of the
+        failure of an earlier one.
 
         Raises:
             ResultTimeout: it was not ready within `timeout` seconds.
@@ -153,8 +70,14 @@ class AsyncResult(Generic[R]):
         """
         if disable_sync_subtasks:
             refuse_join()
-        self._wait(timeout)
-        return self._value(propagate)
+        if on_message is None and on_interval is None:
+            self._wait(timeout)
+        else:
+            self._watch(timeout, interval or INTERVAL, on_message, on_interval)
+        value = self._value(propagate)
+        if callback is not None:
+            callback(self.id, value)
+        return value
 
     def wait(self, timeout: float | None = None, propagate: bool = True, interval: float | None = None) -> R:
         """The same as `get`."""
@@ -165,12 +88,30 @@ class AsyncResult(Generic[R]):
         if self._document is None:
             record = await self.app.backend.waiter.wait(self.id, timeout)
             if record is None:
-                raise ResultTimeout(f"task {self.id} was not ready within {timeout} s")
+                raise self._too_late(timeout)
             self._document = self.app.backend.decode(record)
         return self._value(propagate)
 
     def __await__(self) -> Generator[Any, None, R]:
         return self.aget().__await__()
+
+    def then(
+        self, callback: Callable[[AsyncResult[R]], object], on_error: Callable[[AsyncResult[R]], object] | None = None
+    ) -> AsyncResult[R]:
+        """Call `callback` with this result once the task has ended; when it has failed, `on_error` instead if there is
+        one. At once, if it has ended already; else in the thread that waits for all who await."""
+
+        def ended(record: Record | None) -> None:
+            if record is not None:
+                self._document = self.app.backend.decode(record)
+            failed = self._load()["status"] in states.PROPAGATE_STATES
+            (on_error if failed and on_error is not None else callback)(self)
+
+        if self.ready():
+            ended(None)
+        else:
+            self.app.backend.when_ready(self.id, ended)
+        return self
 
     def _wait(self, timeout: float | None) -> None:
         if self._document is not None:
@@ -184,7 +125,33 @@ class AsyncResult(Generic[R]):
                 self._document = store.decode(ready[self.id])
                 return
             if left == 0:
-                raise ResultTimeout(f"task {self.id} was not ready within {timeout} s")
+                raise self._too_late(timeout)
+
+    def _watch(
+        self,
+        timeout: float | None,
+        interval: float,
+        on_message: Callable[[Mapping[str, Any]], object] | None,
+        on_interval: Callable[[], object] | None,
+    ) -> None:
+        """Wait in steps of `interval`, and tell of what is seen."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        last: Mapping[str, Any] | None = None
+        while True:
+            document = self._load()
+            if on_message is not None and document != last and document is not NOTHING:
+                on_message(document)
+            last = document
+            if self._document is not None:
+                return
+            left = interval if deadline is None else min(interval, deadline - time.monotonic())
+            if left <= 0:
+                raise self._too_late(timeout)
+            if not self.app.backend.driver.wait([self.id], left) and on_interval is not None:
+                on_interval()
+
+    def _too_late(self, timeout: float | None) -> ResultTimeout:
+        return ResultTimeout(f"task {self.id} was not ready within {timeout} s")
 
     def _value(self, propagate: bool) -> R:
         document = self._load()
@@ -194,19 +161,19 @@ class AsyncResult(Generic[R]):
 
     # looking
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> Mapping[str, Any]:
         """The document now; kept once the state is final."""
         if self._document is not None:
             return self._document
-        document = self.app.backend.fetch([self.id]).get(self.id, _NOTHING)
+        document = self.app.backend.fetch([self.id]).get(self.id, NOTHING)
         if document["status"] in states.READY_STATES:
             self._document = document
         return document
 
-    def _result_of(self, document: dict[str, Any]) -> Any:
+    def _result_of(self, document: Mapping[str, Any]) -> Any:
         return self._error(document) if document["status"] in states.EXCEPTION_STATES else document["result"]
 
-    def _error(self, document: dict[str, Any]) -> BaseException:
+    def _error(self, document: Mapping[str, Any]) -> BaseException:
         if document["status"] == states.REVOKED and not isinstance(document["result"], dict):
             return TaskRevoked(str(document["result"] or "revoked"))
         packages = {type(task).__module__.partition(".")[0] for task in self.app.tasks.values()}
@@ -217,10 +184,20 @@ class AsyncResult(Generic[R]):
 
     @property
     def state(self) -> str:
-        """PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED, or one of the task's own."""
-        return self._load()["status"]  # type: ignore[no-any-return]
+        """PENDING, STARTED, RETRY, SUCCESS, FAILURE, REVOKED, or one of the task's own. PENDING is also what an id has
+        of which nothing is known; with the setting ``task_track_queued`` that is UNKNOWN, and a task that was called is
+        QUEUED."""
+        document = self._load()
+        if document is NOTHING and self.app.conf.task_track_queued:
+            return states.UNKNOWN
+        return document["status"]  # type: ignore[no-any-return]
 
     status = state
+
+    def exists(self) -> bool:
+        """Whether anything is stored of the task. With the setting ``task_track_queued`` that is so from the moment in
+        which it is called; without it, a task that waits in its queue looks like one that never was."""
+        return self._load() is not NOTHING
 
     @property
     def result(self) -> Any:
@@ -238,7 +215,40 @@ class AsyncResult(Generic[R]):
     def date_done(self) -> datetime | None:
         """When the last state was stored."""
         text = self._load().get("date_done")
-        return datetime.fromisoformat(text) if text else None
+        if not text:
+            return None
+        done = datetime.fromisoformat(text)
+        return done if done.tzinfo else done.replace(tzinfo=UTC)  # Celery's workers write UTC without saying so
+
+    @property
+    def name(self) -> str | None:
+        """The task's name: with the setting ``result_extended``, or where this result comes from a call."""
+        return self._load().get("name") or self.task
+
+    @property
+    def args(self) -> list[Any] | None:
+        """What the task was called with; with the setting ``result_extended``. So are `kwargs`, `worker`, `retries` and
+        `queue`."""
+        return self._load().get("args")
+
+    @property
+    def kwargs(self) -> dict[str, Any] | None:
+        return self._load().get("kwargs")
+
+    @property
+    def worker(self) -> str | None:
+        """The worker that ran it."""
+        return self._load().get("worker")
+
+    @property
+    def retries(self) -> int | None:
+        """How often it had been retried."""
+        return self._load().get("retries")
+
+    @property
+    def queue(self) -> str | None:
+        """The queue that it came from."""
+        return self._load().get("queue")
 
     def ready(self) -> bool:
         """Whether the task has ended."""
@@ -249,6 +259,75 @@ class AsyncResult(Generic[R]):
 
     def failed(self) -> bool:
         return self.state == states.FAILURE
+
+    def maybe_throw(self, propagate: bool = True, callback: Callable[[str, Any], object] | None = None) -> Any:
+        """Raise the task's error if it has failed; else what there is of a value, without waiting."""
+        document = self._load()
+        if propagate and document["status"] in states.PROPAGATE_STATES:
+            raise self._error(document)
+        value = self._result_of(document)
+        if callback is not None:
+            callback(self.id, value)
+        return value
+
+    maybe_reraise = maybe_throw
+
+    # the graph
+
+    @property
+    def children(self) -> list[AsyncResult[Any] | GroupResult[Any]]:
+        """The results of what the task has called, and of what has followed it; empty before it has ended."""
+        from celeriac.result_set import result_from_tuple
+
+        return [result_from_tuple(child, self.app) for child in self._load().get("children") or ()]
+
+    def iterdeps(self, intermediate: bool = False) -> Iterator[tuple[AsyncResult[Any] | None, AsyncResult[Any]]]:
+        """This result and all that came of it, each with the one that it came from, in the order of levels.
+
+        Raises:
+            IncompleteStream: one of them has not ended, so that more may come; not with `intermediate`.
+        """
+        from celeriac.result_set import iterdeps
+
+        return iterdeps(self, intermediate)
+
+    def collect(
+        self, intermediate: bool = False, timeout: float | None = None, propagate: bool = True
+    ) -> Iterator[tuple[AsyncResult[Any], Any]]:
+        """This result and all that came of it, each with its value, for which it waits.
+
+        Raises:
+            IncompleteStream: see `iterdeps`.
+        """
+        self.get(timeout, propagate=False)
+        for _, node in self.iterdeps(intermediate=True):
+            if not intermediate and not node.ready():
+                node.get(timeout, propagate=False)
+            yield node, node.get(timeout, propagate)
+
+    def build_graph(self, intermediate: bool = False) -> DependencyGraph[str]:
+        """The ids of the whole workflow and what each waited for: from its first step on, wherever this one is in it.
+
+        Raises:
+            IncompleteStream: see `iterdeps`.
+        """
+        from celeriac.canvas.graph import graph_of
+
+        return graph_of(self, intermediate)
+
+    @property
+    def graph(self) -> DependencyGraph[str]:
+        """`build_graph` of what has ended."""
+        return self.build_graph(intermediate=True)
+
+    def as_tuple(self) -> tuple[Any, ...]:
+        """As JSON can have it, in Celery's form: ``((id, parent), None)``; `celeriac.result.result_from_tuple` is the
+        way back."""
+        return (self.id, self.parent.as_tuple() if self.parent is not None else None), None
+
+    def as_list(self) -> list[str]:
+        """Its id, and those of its parents."""
+        return [self.id, *(self.parent.as_list() if self.parent is not None else ())]
 
     # acting
 
@@ -263,11 +342,19 @@ class AsyncResult(Generic[R]):
         self._document = None
         self.app.backend.driver.forget([self.id])
 
+    @property
+    def task_id(self) -> str:
+        """Its id, by Celery's other name."""
+        return self.id
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AsyncResult) and other.id == self.id
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.id, self.app, self.parent, self.task)
 
     def __str__(self) -> str:
         return self.id
@@ -281,144 +368,38 @@ class EagerResult(AsyncResult[R]):
 
     __slots__ = ()
 
-    def __init__(self, id: str, app: Celeriac, document: dict[str, Any]) -> None:
+    def __init__(self, id: str, app: Celeriac, document: Mapping[str, Any]) -> None:
         super().__init__(id, app)
         self._document = document
 
     async def aget(self, timeout: float | None = None, propagate: bool = True) -> R:  # noqa: ARG002 (it is here)
         return self._value(propagate)
 
-    def _error(self, document: dict[str, Any]) -> BaseException:
+    def _error(self, document: Mapping[str, Any]) -> BaseException:
         error = document["result"]
         return error if isinstance(error, BaseException) else super()._error(document)
 
     def forget(self) -> None:
         """There is nothing stored."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.id, self.app, self._document)
+
     def __repr__(self) -> str:
         return f"<EagerResult: {self.id}>"
 
 
-class GroupResult(Generic[R]):
-    """The results of a group, in the order of its members."""
+from celeriac.result_set import GroupResult, ResultSet, result_from_tuple  # noqa: E402 (they are made of these)
 
-    __slots__ = ("app", "id", "parent", "results")
-
-    def __init__(
-        self,
-        id: str,
-        results: list[AsyncResult[R]],
-        app: Celeriac,
-        parent: AsyncResult[Any] | GroupResult[Any] | None = None,
-    ) -> None:
-        self.id = id
-        self.results = results
-        self.app = app
-        self.parent = parent
-
-    def get(self, timeout: float | None = None, propagate: bool = True, disable_sync_subtasks: bool = True) -> list[R]:
-        """Wait for all members and return their values in order.
-
-        Raises:
-            ResultTimeout: not all were ready within `timeout` seconds.
-            Exception: the first failed member's own, unless `propagate` is off (then it stands in the list).
-        """
-        if disable_sync_subtasks:
-            refuse_join()
-        deadline = None if timeout is None else time.monotonic() + timeout
-        waiting = {result.id: result for result in self.results if result._document is None}  # noqa: SLF001
-        store = self.app.backend
-        while waiting:
-            left = None if deadline is None else max(deadline - time.monotonic(), 0)
-            for id_, record in store.driver.wait(list(waiting), left).items():
-                result = waiting.pop(id_)
-                result._document = store.decode(record)  # noqa: SLF001
-                if propagate and record.state in states.PROPAGATE_STATES:
-                    result._value(propagate)  # noqa: SLF001
-            if waiting and left == 0:
-                raise ResultTimeout(f"{len(waiting)} of {len(self.results)} members were not ready within {timeout} s")
-        return [result._value(propagate) for result in self.results]  # noqa: SLF001
-
-    join = get
-
-    async def aget(self, timeout: float | None = None, propagate: bool = True) -> list[R]:
-        """`get` for coroutines."""
-        import asyncio
-
-        async with asyncio.timeout(timeout):
-            return list(await asyncio.gather(*(result.aget(None, propagate) for result in self.results)))
-
-    def __await__(self) -> Generator[Any, None, list[R]]:
-        return self.aget().__await__()
-
-    async def __aiter__(self) -> AsyncIterator[AsyncResult[R]]:
-        """The members as they finish."""
-        import asyncio
-
-        async def finished(result: AsyncResult[R]) -> AsyncResult[R]:
-            await result.aget(propagate=False)
-            return result
-
-        for next_one in asyncio.as_completed([finished(result) for result in self.results]):
-            yield await next_one
-
-    def completed_count(self) -> int:
-        """How many members have succeeded."""
-        documents = self.app.backend.fetch([result.id for result in self.results])
-        return sum(document["status"] == states.SUCCESS for document in documents.values())
-
-    def ready(self) -> bool:
-        documents = self.app.backend.fetch([result.id for result in self.results])
-        return len(documents) == len(self.results) and all(
-            document["status"] in states.READY_STATES for document in documents.values()
-        )
-
-    def successful(self) -> bool:
-        return self.completed_count() == len(self.results)
-
-    def failed(self) -> bool:
-        """Whether any member has failed."""
-        documents = self.app.backend.fetch([result.id for result in self.results])
-        return any(document["status"] == states.FAILURE for document in documents.values())
-
-    def revoke(self, terminate: bool = False, signal: str | int = "SIGTERM") -> None:
-        """Revoke every member."""
-        from celeriac.control import Control
-
-        Control(self.app).revoke([result.id for result in self.results], terminate=terminate, signal=signal)
-
-    def forget(self) -> None:
-        """Delete the stored results of all members."""
-        self.app.backend.driver.forget([result.id for result in self.results])
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[AsyncResult[R]]:
-        return iter(self.results)
-
-    def __getitem__(self, index: int) -> AsyncResult[R]:
-        return self.results[index]
-
-    def __repr__(self) -> str:
-        return f"<GroupResult: {self.id} [{len(self.results)}]>"
-
-
-def refuse_join() -> None:
-    """Raise when a running task waits for another: with all slots waiting, nothing could run what they wait for."""
-    context = current.get()
-    if context is not None and not context.called_directly and not context.is_eager and not _may_join.get():
-        raise RuntimeError(
-            f"task {context.task} waits for another task's result, which can block a worker for ever; "
-            "use a chain or a chord, or get(disable_sync_subtasks=False)"
-        )
-
-
-@contextmanager
-def allow_join_result() -> Iterator[None]:
-    """Within it, a task may wait for another's result, on the caller's own responsibility."""
-    token = _may_join.set(True)
-    try:
-        yield
-    finally:
-        _may_join.reset(token)
+__all__ = [
+    "AsyncResult",
+    "EagerResult",
+    "GroupResult",
+    "IncompleteStream",
+    "ResultSet",
+    "ResultStore",
+    "allow_join_result",
+    "denied_join_result",
+    "refuse_join",
+    "result_from_tuple",
+]

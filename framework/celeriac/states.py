@@ -6,6 +6,10 @@ from typing import Final
 
 PENDING: Final = "PENDING"
 """Nothing is known of the task: not sent, not started, or its result has expired."""
+QUEUED: Final = "QUEUED"
+"""It was called, and nothing more is known; stored where ``task_track_queued`` is on."""
+UNKNOWN: Final = "UNKNOWN"
+"""What PENDING is called where ``task_track_queued`` is on: nobody has called it, or its result has expired."""
 RECEIVED: Final = "RECEIVED"
 STARTED: Final = "STARTED"
 SUCCESS: Final = "SUCCESS"
@@ -17,12 +21,12 @@ IGNORED: Final = "IGNORED"
 
 READY_STATES: Final = frozenset({SUCCESS, FAILURE, REVOKED})
 """Final states: a record in one of them is never overwritten by another state."""
-UNREADY_STATES: Final = frozenset({PENDING, RECEIVED, STARTED, REJECTED, RETRY})
+UNREADY_STATES: Final = frozenset({PENDING, UNKNOWN, QUEUED, RECEIVED, STARTED, REJECTED, RETRY})
 EXCEPTION_STATES: Final = frozenset({RETRY, FAILURE, REVOKED})
 """States whose result is an exception."""
 PROPAGATE_STATES: Final = frozenset({FAILURE, REVOKED})
 """States whose exception `get()` raises again."""
-PRECEDENCE: Final = (SUCCESS, FAILURE, None, REVOKED, STARTED, RECEIVED, REJECTED, RETRY, PENDING)
+PRECEDENCE: Final = (SUCCESS, FAILURE, None, REVOKED, STARTED, RECEIVED, REJECTED, RETRY, QUEUED, PENDING)
 """The most telling state first; states of a task's own stand in the place of None."""
 
 

@@ -15,7 +15,7 @@ from celeriac.retry import RetryPolicy, automatic_retry, chosen_policy, first_ru
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.call import CallOptions
-    from celeriac.canvas import Signature
+    from celeriac.canvas import Signature, chunks, xmap, xstarmap
     from celeriac.failure import ErrorInfo
     from celeriac.result import AsyncResult, EagerResult
     from celeriac.unique import Unique
@@ -216,6 +216,24 @@ class Task(Generic[P, R]):
         from celeriac.canvas import Signature
 
         return Signature(self.name, args, kwargs, options, immutable=immutable, app=self.app)
+
+    def map(self, it: Iterable[Any]) -> xmap[R]:
+        """One task that calls this one with each item in turn, where it runs."""
+        from celeriac.canvas import xmap
+
+        return xmap(self.s(), it)
+
+    def starmap(self, it: Iterable[Iterable[Any]]) -> xstarmap[R]:
+        """One task that calls this one with each list of arguments in turn, where it runs."""
+        from celeriac.canvas import xstarmap
+
+        return xstarmap(self.s(), it)
+
+    def chunks(self, it: Iterable[Iterable[Any]], n: int) -> chunks:
+        """The calls with these lists of arguments, `n` in a message."""
+        from celeriac.canvas import chunks
+
+        return chunks(self.s(), it, n)
 
     # inside a run
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from celeriac.canvas.chains import chain
 from celeriac.canvas.chords import chord
 from celeriac.canvas.groups import group
+from celeriac.canvas.pieces import chunks, xmap, xstarmap
 from celeriac.canvas.reading import signature
 from celeriac.canvas.signatures import Signature
 from celeriac.canvas.stamps import StampingVisitor
 
-__all__ = ["Signature", "StampingVisitor", "chain", "chord", "group", "signature"]
+__all__ = ["Signature", "StampingVisitor", "chain", "chord", "chunks", "group", "signature", "xmap", "xstarmap"]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from celeriac.canvas.members import Stream, read_members
-from celeriac.canvas.plan import BATCH, Plan
+from celeriac.canvas.plan import BATCH, Plan, remembered
 from celeriac.canvas.reading import as_list, signature
 from celeriac.canvas.signatures import Signature
 from celeriac.canvas.stamps import StampingVisitor, merged
@@ -128,7 +128,7 @@ class group(Signature[R]):  # noqa: N801 (Celery's name)
             plan = Plan()
             results += compile_members(plan, group_id, members, shared, len(results))
             plan.send(self.app)
-        return GroupResult(group_id, results, self.app)
+        return remembered(GroupResult(group_id, results, self.app), self.app)
 
     def batches(
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from celeriac.context import current
 from celeriac.errors import UnsupportedCapability
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from celeriac.app import Celeriac
     from celeriac.message import Publication
+
+T = TypeVar("T")
 
 BATCH = 500
 """Messages that are published together."""
@@ -48,6 +51,14 @@ class Plan:
         self.open_joins(app)
         for start in range(0, len(self.publications), BATCH):
             app.caller.publish(self.publications[start : start + BATCH])
+
+
+def remembered(result: T, app: Celeriac) -> T:
+    """The result of a call, which the running task has among its children."""
+    context = current.get()
+    if context is not None and not context.called_directly:
+        context.add_child(result, app)
+    return result
 
 
 def check_joins(app: Celeriac) -> None:

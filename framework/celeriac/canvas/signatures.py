@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
-from celeriac.canvas.plan import Plan
+from celeriac.canvas.plan import Plan, remembered
 from celeriac.canvas.reading import as_list, copied, signature
 from celeriac.canvas.stamps import Stampable
 from celeriac.errors import ConfigurationError
@@ -242,7 +242,7 @@ class Signature(Stampable, dict[str, Any], Generic[R]):
         plan = Plan()
         whole.compile(plan)
         plan.send(self.app)
-        return cast("AsyncResult[R]", whole.result())
+        return cast("AsyncResult[R]", remembered(whole.result(), self.app))
 
     async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
         """`delay` that never blocks the event loop."""
@@ -312,7 +312,7 @@ class Signature(Stampable, dict[str, Any], Generic[R]):
         return dict(self)
 
     def __copy__(self) -> Self:
-        return self._copy()
+        return self.clone()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         from copy import deepcopy

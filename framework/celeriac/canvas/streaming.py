@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from celeriac.canvas.groups import compile_members
-from celeriac.canvas.plan import Plan, check_joins, encoded
+from celeriac.canvas.plan import Plan, check_joins, encoded, remembered
 from celeriac.ids import new_id
 
 if TYPE_CHECKING:
@@ -46,4 +46,4 @@ def send_chord(
         raise
     ids = [result.id for result in results]
     seal(app, group_id, len(ids), encoded(app, dict(body), ids))
-    return cast("AsyncResult[Any]", body.result(GroupResult(group_id, results, app)))
+    return cast("AsyncResult[Any]", remembered(body.result(GroupResult(group_id, results, app)), app))

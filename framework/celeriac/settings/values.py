@@ -49,6 +49,7 @@ class Values:
     task_acks_on_failure_or_timeout: bool
     task_default_rate_limit: str | None
     task_retry_policy: Any
+    task_track_queued: bool
     task_track_started: bool
     task_ignore_result: bool
     task_store_errors_even_if_ignored: bool
@@ -56,6 +57,7 @@ class Values:
     result_backend: str | None
     result_backend_transport_options: dict[str, Any]
     result_serializer: str
+    result_extended: bool
     result_expires: float | None
 
     worker_concurrency: int | None

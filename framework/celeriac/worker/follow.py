@@ -30,7 +30,7 @@ def after_success(app: Celeriac, context: Context, value: Any, again: bool = Fal
     calls: list[tuple[Any, list[Any] | None]] = [(callback, None) for callback in callbacks or ()]
     if chain:
         calls.append((chain[-1], chain[:-1]))
-    return _compile(app, context, calls, (value,), again)
+    return _compile(app, context, calls, (value,), again, trail=True)
 
 
 def after_failure(
@@ -76,6 +76,7 @@ def _compile(
     calls: list[tuple[Any, list[Any] | None]] | list[tuple[Any, None]],
     args: tuple[Any, ...],
     again: bool,
+    trail: bool = False,
 ) -> list[Publication]:
     from celeriac.canvas import Signature, signature
     from celeriac.canvas.plan import Plan
@@ -94,6 +95,8 @@ def _compile(
             (end,) = whole.ends()
             cast("dict[str, Any]", end.options)["chain"] = rest
         whole.compile(plan)
+        if trail:
+            context.add_child(whole.result(), app)
     app.caller.check_queues(plan.publications)
     plan.open_joins(app)
     if again:

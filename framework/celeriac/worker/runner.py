@@ -210,12 +210,15 @@ class TaskRunner:
     def _success(self, call: Call, value: Any) -> Outcome:
         runtime = time.perf_counter() - call.started
         context, key = call.context, call.request.key
+        publications = after_success(self._app, context, value) if context.embed else []
         group = self._group(call) if context.embed else None
         if group is None and context.headers.get("ignore_result"):  # as `_ignores` has it
             state, payload = None, b""
         else:
-            state, payload = states.SUCCESS, self._app.backend.encode(context.id or "", states.SUCCESS, value)
-        publications = after_success(self._app, context, value) if context.embed else []
+            state, payload = (
+                states.SUCCESS,
+                self._app.backend.encode(context.id or "", states.SUCCESS, value, None, context),
+            )
         self._told_success(call, value)
         if call.request.told:
             text = shown(value, call.task.resultrepr_maxsize)
@@ -274,7 +277,7 @@ class TaskRunner:
         publication = retried(app, context, control)
         error = control.exc or control
         traceback = format_traceback(error if error.__traceback__ is not None else control, (__file__,))
-        record = app.backend.failure(context.id or "", error, traceback, states.RETRY)
+        record = app.backend.failure(context.id or "", error, traceback, states.RETRY, context)
         countdown = max((publication.due or 0) - app.clock.time(), 0)
         if app.hooks.task_retry:
             app.hooks.task_retry(app=app, context=context, error=control.exc, countdown=countdown)
@@ -293,7 +296,7 @@ class TaskRunner:
     def _failure(self, call: Call, error: BaseException, traceback: str, quiet: bool = False) -> Outcome:
         app, context = self._app, call.context
         state = states.REVOKED if isinstance(error, TaskRevoked) else states.FAILURE
-        record = app.backend.failure(context.id or "", error, traceback, state)
+        record = app.backend.failure(context.id or "", error, traceback, state, context)
         if not quiet:
             if app.hooks.task_failure:
                 app.hooks.task_failure(app=app, context=context, error=error, traceback=traceback)

@@ -17,13 +17,15 @@ EVERYWHERE = pytest.mark.parametrize("where", ["memory", "sqlite", "redis"])
 
 
 @contextmanager
-def working(app: Celeriac, where: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[WorkerInTest]:
+def working(
+    app: Celeriac, where: str, folder: Path, request: pytest.FixtureRequest, **settings: Any
+) -> Iterator[WorkerInTest]:
     """A worker of the app whose broker and results are there."""
-    settings: dict[str, Any] = {}
+    urls: dict[str, Any] = {}
     if where == "sqlite":
-        settings = dict.fromkeys(("broker_url", "result_backend"), f"sqlite://{folder}/canvas.db")
+        urls = dict.fromkeys(("broker_url", "result_backend"), f"sqlite://{folder}/canvas.db")
     elif where == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")
-        settings = dict.fromkeys(("broker_url", "result_backend"), server.url)
-    with start_worker(app, **settings) as worker:
+        urls = dict.fromkeys(("broker_url", "result_backend"), server.url)
+    with start_worker(app, **urls, **settings) as worker:
         yield worker

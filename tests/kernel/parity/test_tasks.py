@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +283,7 @@ def test_b2_every_field_of_the_request_equals_what_was_sent_or_the_worker_set(ap
 
     @app.task(bind=True)
     def look(self: Any, *args: Any, **kwargs: Any) -> None:
-        seen.update({name: getattr(self.request, name) for name in fields})
+        seen.update({name: copy(getattr(self.request, name)) for name in fields})
         seen["get"] = self.request.get("nothing", "default")
 
     after = app.tasks["note"].s()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import DICT, EXPIRY, TEXT, URL
+from celeriac.settings.coercion import BOOL, DICT, EXPIRY, TEXT, URL
 from celeriac.settings.setting import Setting
 
 RESULT = (
@@ -17,6 +17,12 @@ RESULT = (
         "result_backend_transport_options", DICT, {}, "Options of the result backend, by the names that it documents."
     ),
     Setting("result_serializer", TEXT, "json", "The serializer of results."),
+    Setting(
+        "result_extended",
+        BOOL,
+        False,
+        "Store with a result what was called, and where it ran: name, args, kwargs, worker, retries, queue.",
+    ),
     Setting(
         "result_expires",
         EXPIRY,

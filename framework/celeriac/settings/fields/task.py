@@ -184,6 +184,13 @@ RUNNING = (
         old=("CELERY_TRACK_STARTED",),
     ),
     Setting(
+        "task_track_queued",
+        BOOL,
+        False,
+        "Store the state QUEUED, with queue and time, when a task is called; an id that nobody has called is UNKNOWN.",
+        celery=False,
+    ),
+    Setting(
         "task_ignore_result",
         BOOL,
         False,

@@ -63,11 +63,6 @@ RESULTS = (
     Refused("result_accept_content", "results are read by result_serializer alone; set that"),
     Refused("result_compression", "results are stored as they are; leave it out"),
     Refused(
-        "result_extended",
-        "a result holds what the task returned; name and arguments are in the hooks and in the log",
-        harmless=(False,),
-    ),
-    Refused(
         "result_cache_max", "results are not cached in the client; leave it out", old=("CELERY_MAX_CACHED_RESULTS",)
     ),
     Refused("result_exchange", _EXCHANGE),
