@@ -195,9 +195,10 @@ class Caller:
                 properties["reply_to"] = address
         if priority is not None:
             properties["priority"] = priority
-        if not options and prepared.is_plain:
+        if prepared.is_plain and (not options or options.keys() <= _PLACE):
+            embed = _in_place(options, headers) if options else _EMPTY_EMBED
             writer = prepared.writer
-            body = writer.dumps((args, kwargs, _EMPTY_EMBED))
+            body = writer.dumps((args, kwargs, embed))
             if len(body) <= self._max_size:
                 message = Message(headers, properties, body, writer.content_type, writer.content_encoding)
                 return Publication(prepared.queue or self._queue, message)
@@ -382,6 +383,9 @@ class Caller:
 
 _EMPTY_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
+_PLACE = frozenset({"task_id", "group_id", "group_index", "chord"})
+"""All the options that the members of most groups have."""
+
 _PLAIN_HEADERS = (
     ("root_id", "root_id"),
     ("parent_id", "parent_id"),
@@ -393,6 +397,14 @@ _PLAIN_HEADERS = (
     ("argsrepr", "argsrepr"),
     ("kwargsrepr", "kwargsrepr"),
 )
+
+
+def _in_place(options: CallOptions, headers: dict[str, Any]) -> dict[str, Any]:
+    """What a message of a group's member has that says where it belongs; the embed of it."""
+    headers["group"] = options.get("group_id")
+    headers["group_index"] = options.get("group_index")
+    chord = options.get("chord")
+    return _EMPTY_EMBED if chord is None else {**_EMPTY_EMBED, "chord": chord}
 
 
 def _checked(options: CallOptions) -> CallOptions:

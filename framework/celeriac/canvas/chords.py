@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from celeriac.canvas.groups import compile_members, group
-from celeriac.canvas.plan import Join, Plan
+from celeriac.canvas.plan import BATCH, Join, Plan
 from celeriac.canvas.reading import as_list, signature
 from celeriac.canvas.signatures import Signature
 from celeriac.canvas.stamps import StampingVisitor, merged
@@ -127,9 +127,10 @@ class chord(Signature[R]):  # noqa: N801 (Celery's name)
     def apply_async(
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
-        """Send the members. Those of a generator are sent as they are read; the body waits until it is known how many
-        there are."""
-        if not self.header.is_stream:
+        """Send the members. Many are sent in batches, those of a generator as they are read; the body waits until it is
+        known how many there are."""
+        header = self.header
+        if not header.is_stream and len(header.tasks) <= BATCH:
             return super().apply_async(args, kwargs, **options)
         from celeriac.canvas.streaming import send_chord
 

@@ -15,6 +15,7 @@ from celeriac.ids import new_id
 
 if TYPE_CHECKING:
     from celeriac.canvas.chords import chord
+    from celeriac.message import Publication
     from celeriac.result import AsyncResult, GroupResult
 
 R = TypeVar("R")
@@ -124,23 +125,18 @@ class group(Signature[R]):  # noqa: N801 (Celery's name)
         shared: dict[str, Any] = {**self.options, **options}
         group_id = shared.get("task_id") or new_id()
         results: list[AsyncResult[R]] = []
-        for members in self.batches(args, kwargs):
+        for members in self.batches():
             plan = Plan()
-            results += compile_members(plan, group_id, members, shared, len(results))
+            results += compile_members(plan, group_id, members, shared, len(results), None, args, kwargs)
             plan.send(self.app)
         return remembered(GroupResult(group_id, results, self.app), self.app)
 
-    def batches(
-        self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Iterator[list[Signature[Any]]]:
-        """The members, ready to be compiled: copies with these arguments. Of a generator, each once."""
+    def batches(self) -> Iterator[list[Signature[Any]]]:
+        """The members, as many as are published together. Of a generator, each once."""
         tasks = self.kwargs["tasks"]
         source = tasks.used_up() if isinstance(tasks, Stream) else iter(tasks)
-        args = tuple(args)
         app = self.app
-        while batch := [signature(member, app).clone(args, kwargs) for member in islice(source, BATCH)]:
-            for member in batch:
-                member.fix()
+        while batch := [signature(member, app) for member in islice(source, BATCH)]:
             yield batch
 
     def delay(self, *args: Any, **kwargs: Any) -> GroupResult[R]:  # type: ignore[override]
@@ -208,24 +204,59 @@ def compile_members(
     shared: Mapping[str, Any],
     first: int,
     chord: Any = None,
+    args: Iterable[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
 ) -> list[AsyncResult[Any]]:
-    """Add the messages of members, which are the caller's own, with fixed ids. `shared` are the group's options,
-    `first` the place of the first member; `chord` is set in each when the group is a chord's header. Returns the
-    results."""
+    """Add the messages of members, with these arguments. `shared` are the group's options, `first` the place of the
+    first member; `chord` is set in each when the group is a chord's header. Returns the results."""
+    from celeriac.result import AsyncResult
+
     common = {name: value for name, value in shared.items() if name not in _ITS_OWN}
     marks = {"group_id": group_id} if chord is None else {"group_id": group_id, "chord": chord}
+    args = tuple(args)
     results: list[AsyncResult[Any]] = []
     for member in members:
-        if common:
-            member["options"] = {**common, **member.options}
-        for place, end in enumerate(member.ends(), first + len(results)):
-            options = cast("dict[str, Any]", end.options)
-            if "chord" not in options:  # else it belongs to a chord that this group is the end of
-                options.update(marks)
-                options["group_index"] = place
-        member.compile(plan)
-        results += flat(member.result())
+        if type(member) is Signature:
+            publication = _message_of(member, args, kwargs, common, marks, first + len(results))
+            plan.publications.append(publication)
+            headers = publication.message.headers
+            results.append(AsyncResult(headers["id"], member.app, task=member.task))
+            continue
+        whole = member.clone(args, kwargs, **{name: common[name] for name in common if name not in member.options})
+        whole.fix()
+        for place, end in enumerate(whole.ends(), first + len(results)):
+            _mark(cast("dict[str, Any]", end.options), marks, place)
+        whole.compile(plan)
+        results += flat(whole.result())
     return results
+
+
+def _message_of(
+    member: Signature[Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    common: Mapping[str, Any],
+    marks: Mapping[str, Any],
+    place: int,
+) -> Publication:
+    """Of a member that is a task: what its clone would compile to, without making one."""
+    own: dict[str, Any] = member["options"]
+    options: Any = {**common, **own}
+    _mark(options, marks, place)
+    given, named = member["args"], member["kwargs"]
+    if not member["immutable"]:
+        given = [*args, *given] if args else given
+        named = {**named, **kwargs} if kwargs else named
+    publication = member.app.caller.build(member["task"], given, named, options)
+    if "task_id" in own:
+        own["task_id"] = publication.message.headers["id"]  # of a unique task, an equal call may stand for this one
+    return publication
+
+
+def _mark(options: dict[str, Any], marks: Mapping[str, Any], place: int) -> None:
+    if "chord" not in options:  # else it belongs to a chord that this group is the end of
+        options.update(marks)
+        options["group_index"] = place
 
 
 def flat(result: AsyncResult[Any] | GroupResult[Any]) -> list[AsyncResult[Any]]:

@@ -1,5 +1,5 @@
-"""A chord over a generator: its members are sent as they are read, and its completion record learns at the end how
-many there are.
+"""A chord of many, or over a generator: its members are sent as they are read, and its completion record learns at the
+end how many there are.
 
 Until then the record is open without a size, and nothing can fire the body: should the producer die, or the generator
 raise, the members that were sent run, and the body does not.
@@ -28,7 +28,7 @@ def send_chord(
 
     app, header = whole.app, whole.header
     check_joins(app)
-    cast("dict[str, Any]", whole.options).update(options)
+    args, whole = tuple(args), whole.replace(options={**whole.options, **options})
     body = whole.whole_body()
     body.fix()
     group_id = header.options.get("task_id") or new_id()
@@ -37,9 +37,9 @@ def send_chord(
     driver.join_open(group_id, None, b"")
     results: list[AsyncResult[Any]] = []
     try:
-        for members in header.batches(args, kwargs):
+        for members in header.batches():
             plan = Plan()
-            results += compile_members(plan, group_id, members, shared, len(results), mark)
+            results += compile_members(plan, group_id, members, shared, len(results), mark, args, kwargs)
             plan.send(app)
     except BaseException:
         driver.join_close(group_id)
