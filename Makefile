@@ -32,7 +32,7 @@ gate: .venv/.testing
 	$(BIN)/python bench/gate.py
 
 chaos: .venv/.testing
-	PYTHONPATH=tests $(BIN)/python -m chaos.run --write-docs $(CHAOS)
+	PYTHONPATH=tests $(BIN)/python -m chaos.run --lanes 3 --results chaos.jsonl --write-docs $(CHAOS)
 	MIXED_CLUSTER=10000 $(BIN)/python -m pytest -s tests/integration/test_mixed_cluster.py
 
 format: .venv/.checking

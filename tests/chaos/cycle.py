@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 
@@ -45,14 +46,31 @@ class Outcome:
     """The same to the return of the next publish of a client behind the line."""
     problems: list[str] = field(default_factory=list)
 
+    def __add__(self, other: Outcome) -> Outcome:
+        """Of two runs of one combination."""
+        counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        slowest = {name: max(getattr(self, name), getattr(other, name)) for name in _SLOWEST}
+        return Outcome(self.combination, **counts, **slowest, problems=self.problems + other.problems)
+
+
+_COUNTS = ("cycles", "published", "unknown", "executed", "dead", "lost", "doubles")
+_SLOWEST = ("slowest_start", "slowest_publish")
+
 
 def combinations() -> Iterator[Combination]:
-    """The whole matrix."""
+    """The whole matrix, in the order of the table."""
     for broker, make in BROKERS.items():
         for name, fault in FAULTS.items():
             if not (fault.networked and make is Embedded):
                 for pool in POOLS:
                     yield Combination(broker, pool, name)
+
+
+def mixed(chosen: Sequence[Combination]) -> list[Combination]:
+    """In an order in which lanes side by side have different faults, as starting a broker takes all of a processor and
+    a worker that stands still takes none."""
+    by_fault = [[each for each in chosen if each.fault == fault] for fault in FAULTS]
+    return [each for row in zip_longest(*by_fault) for each in row if each is not None]
 
 
 def run(combination: Combination, cycles: int, seed: int = 20261, lease: float = LEASE) -> Outcome:

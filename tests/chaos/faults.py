@@ -32,11 +32,17 @@ class Fault:
     """Whether it needs a broker with a server and a line."""
 
 
+def _seconds(chance: Random, least: float, usual: float, most: float) -> float:
+    """How long something stays broken: a short time in four of five cycles, as it is the moment that matters, and now
+    and then for so long that time-outs run out."""
+    return chance.uniform(least, usual if chance.random() < 0.8 else most)
+
+
 def kill_broker(scene: Scene, chance: Random) -> None:
     """SIGKILL; it starts again soon."""
     server = _networked(scene).server
     server.kill()
-    time.sleep(chance.uniform(0.1, 1.5))
+    time.sleep(_seconds(chance, 0.1, 0.4, 1.5))
     server.start()
 
 
@@ -44,7 +50,7 @@ def pause_broker(scene: Scene, chance: Random) -> None:
     """SIGSTOP, and SIGCONT: its connections stay open, and nobody answers."""
     server = _networked(scene).server
     server.pause()
-    time.sleep(chance.uniform(0.5, 3))
+    time.sleep(_seconds(chance, 0.3, 0.8, 3))
     server.resume()
 
 
@@ -89,7 +95,7 @@ def stop_worker(scene: Scene, chance: Random) -> None:
     try:
         began = time.monotonic()
         scene.prove_a_start(began)
-        time.sleep(max(began + scene.lease + chance.uniform(0.5, 1.5) - time.monotonic(), 0))
+        time.sleep(max(began + scene.lease + chance.uniform(0.3, 1.0) - time.monotonic(), 0))
     finally:
         _signal_all(worker, signal.SIGCONT)
 

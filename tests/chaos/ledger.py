@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,14 +58,18 @@ class Ledger:
     """Kept in memory, but for the runs, which the tasks note in the file `diary`. Thread-safe."""
 
     def __init__(self, diary: Path) -> None:
-        self.diary = diary
+        self.diary = Diary(diary)
         self._lock = threading.Lock()
         self._published: dict[str, Published] = {}
+        self._through: list[float] = []
+        """When the publishes through the line returned, of which one thread makes one after the other."""
         self._faults: list[Span] = []
 
     def publish(self, task_id: str, span: Span, returned: bool, through: bool = True) -> None:
         with self._lock:
             self._published[task_id] = Published(span, returned, through)
+            if returned and through:
+                self._through.append(span.ended)
 
     def fault(self, span: Span) -> None:
         self._faults.append(span)
@@ -77,15 +82,19 @@ class Ledger:
     def first_publish_after(self, moment: float) -> float | None:
         """When the first publish through the line returned after that."""
         with self._lock:
-            returned = [each.span.ended for each in self._published.values() if each.returned and each.through]
-        return min((ended for ended in returned if ended > moment), default=None)
+            at = bisect_right(self._through, moment)
+            return self._through[at] if at < len(self._through) else None
 
     def runs(self) -> dict[str, list[Span]]:
         """The runs of each task, in order; one that was cut off has no end."""
-        return read_runs(self.diary.read_text().splitlines() if self.diary.exists() else [])
+        return self.diary.all()
+
+    def runs_of(self, task_id: str) -> list[Span]:
+        """Those of one task, in order."""
+        return self.diary.of(task_id)
 
     def ended(self) -> set[str]:
-        return {task_id for task_id, runs in self.runs().items() if any(run.ended < math.inf for run in runs)}
+        return self.diary.ended()
 
     def balance(self, dead: Collection[str]) -> Balance:
         runs, ended = self.runs(), self.ended()
@@ -112,12 +121,54 @@ class Ledger:
         return any(fault.touches(span) for fault in self._faults)
 
 
-def read_runs(lines: Iterable[str]) -> dict[str, list[Span]]:
-    """From lines ``begin ID NOW NOW`` and ``end ID BEGAN NOW``; a last line may be half written."""
-    found: defaultdict[str, dict[float, float]] = defaultdict(dict)
-    for line in lines:
-        words = line.split()
-        if len(words) == 4:
-            what, task_id, began, now = words
-            found[task_id][float(began)] = math.inf if what == "begin" else float(now)
-    return {task_id: [Span(*span) for span in sorted(runs.items())] for task_id, runs in found.items()}
+class Diary:
+    """The file into which tasks write lines ``begin ID NOW NOW`` and ``end ID BEGAN NOW``. It is looked at a hundred
+    times a second, so each look reads only what is new. Thread-safe."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._lock = threading.Lock()
+        self._read = 0
+        self._rest = b""
+        self._found: defaultdict[str, dict[float, float]] = defaultdict(dict)
+        self._ended: set[str] = set()
+
+    def all(self) -> dict[str, list[Span]]:
+        """The runs of each task, in order; one that was cut off has no end."""
+        with self._lock:
+            self._look()
+            return {task_id: _spans(runs) for task_id, runs in self._found.items()}
+
+    def of(self, task_id: str) -> list[Span]:
+        with self._lock:
+            self._look()
+            return _spans(self._found.get(task_id, {}))
+
+    def ended(self) -> set[str]:
+        """The tasks that ran to their end at least once."""
+        with self._lock:
+            self._look()
+            return self._ended.copy()
+
+    def _look(self) -> None:
+        if not self.file.exists():
+            return
+        with self.file.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        self._read += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")  # the last one may be half written
+        for line in lines:
+            self._take(line.decode().split())
+
+    def _take(self, words: list[str]) -> None:
+        if len(words) != 4:
+            return
+        what, task_id, began, now = words
+        self._found[task_id][float(began)] = math.inf if what == "begin" else float(now)
+        if what == "end":
+            self._ended.add(task_id)
+
+
+def _spans(runs: dict[float, float]) -> list[Span]:
+    return [Span(*span) for span in sorted(runs.items())]

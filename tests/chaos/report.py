@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,11 +22,12 @@ _TITLES = (
 )  # fmt: skip
 
 
-def render(outcomes: Sequence[Outcome], command: str) -> str:
-    """Markdown: on what, the table, and what was not as promised."""
+def render(outcomes: Sequence[Outcome], command: str, commits: Mapping[str, int]) -> str:
+    """Markdown: on what, the table, and what was not as promised. `commits` tells how many cycles each has run."""
     total = sum(outcome.cycles for outcome in outcomes)
     about = [
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d}: {total:,} cycles.",
+        "Commit " + ", ".join(f"{commit} ({cycles:,} cycles)" for commit, cycles in commits.items()) + ".",
         f"{_processor()}, {os.cpu_count()} cores, {round(psutil.virtual_memory().total / 2**30)} GiB.",
         f"{platform.system()} {platform.release()}; {platform.python_implementation()} {platform.python_version()}.",
     ]

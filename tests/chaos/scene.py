@@ -58,7 +58,7 @@ class Scene:
         return WorkerProcess(
             place, "-P", pool, "-c", "2", "-n", place.name, app="chaos.tasks", PYTHONPATH=str(TESTS),
             CELERIAC_BROKER_URL=self.broker.url, CELERIAC_RESULT_BACKEND=_backend(self.broker.url, place.parent),
-            CELERIAC_WORKER_LEASE=str(self.lease), **{DIARY: str(self.ledger.diary)},
+            CELERIAC_WORKER_LEASE=str(self.lease), **{DIARY: str(self.ledger.diary.file)},
         )  # fmt: skip
 
     def prove_a_start(self, since: float) -> float:
@@ -72,10 +72,10 @@ class Scene:
         self.ledger.publish(task_id, Span(began, time.monotonic()), True, through=False)
         left = since + START_WITHIN - time.monotonic()
         try:
-            until(lambda: task_id in self.ledger.runs(), "the start of a new task", max(left, 0))
+            until(lambda: self.ledger.runs_of(task_id), "the start of a new task", max(left, 0))
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from None
-        return self.ledger.runs()[task_id][0].began - since
+        return self.ledger.runs_of(task_id)[0].began - since
 
     def prove_a_publish(self, since: float) -> float:
         """The seconds from `since` until the client, which publishes all the time, has published something."""

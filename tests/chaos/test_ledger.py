@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.ledger import Ledger, Span, read_runs
+from chaos.ledger import Ledger, Span
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def write(ledger: Ledger, *lines: str) -> None:
-    ledger.diary.write_text("".join(f"{line}\n" for line in lines))
+    ledger.diary.file.write_text("".join(f"{line}\n" for line in lines))
 
 
 def test_what_was_published_and_neither_ran_nor_died_is_lost(ledger: Ledger) -> None:
@@ -75,5 +75,14 @@ def test_a_publish_that_a_fault_hit_may_have_been_made_twice(ledger: Ledger) -> 
     assert ledger.balance(()).unexplained == []
 
 
-def test_a_line_that_is_half_written_is_no_run() -> None:
-    assert read_runs(["begin a 1 1", "end a 1"]) == {"a": [Span(1, math.inf)]}
+def test_a_line_counts_once_it_is_whole(ledger: Ledger) -> None:
+    """The diary is read bit by bit, while it is written."""
+    with ledger.diary.file.open("a", buffering=1) as diary:
+        for piece in ("begin a 1 1\nend a", " 1 2", "\nend b"):
+            diary.write(piece)
+            diary.flush()
+            seen = ledger.runs(), ledger.ended()
+            ended = 2 if "\n" in piece and not piece.startswith("begin") else math.inf
+            assert seen == ({"a": [Span(1, ended)]}, {"a"} if ended == 2 else set())
+    assert ledger.runs_of("a") == [Span(1, 2)]
+    assert ledger.runs_of("b") == []

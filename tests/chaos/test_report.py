@@ -13,10 +13,11 @@ from chaos.report import PAGE, render, rewrite
 def test_a_problem_is_told_by_its_first_line() -> None:
     bad = Outcome(Combination("redis", "solo", "black-hole"), cycles=3, problems=["lost: 1\nand a long log"])
 
-    text = render([bad], "make chaos")
+    text = render([bad], "make chaos", {"abc123": 3})
 
     assert "- redis-solo-black-hole: lost: 1" in text
     assert "long log" not in text
+    assert "- Commit abc123 (3 cycles)." in text
     assert "| redis  | solo | black-hole |      3 |" in text
 
 
