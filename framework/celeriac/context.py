@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextvars import ContextVar
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from celeriac.message import Message, priority_of
@@ -201,6 +202,30 @@ class Context:
     def loglevel(self) -> int:
         """The level of the worker's log, as in `logging`."""
         return logging.getLogger("celeriac").getEffectiveLevel()
+
+    def as_execution_options(self) -> dict[str, Any]:
+        """The options of a call that would run the task as this run was called."""
+        hard, soft = self.timelimit
+        options = {
+            "task_id": self.id,
+            "root_id": self.root_id,
+            "parent_id": self.parent_id,
+            "group_id": self.group,
+            "group_index": self.group_index,
+            "shadow": self.shadow,
+            "chord": self.chord,
+            "chain": self.chain,
+            "link": self.callbacks,
+            "link_error": self.errbacks,
+            "expires": None if self.expires is None else datetime.fromisoformat(self.expires),
+            "time_limit": hard,
+            "soft_time_limit": soft,
+            "priority": self.priority,
+            "queue": self.queue,
+            "reply_to": self.reply_to,
+            "retries": self.retries,
+        }
+        return {name: value for name, value in options.items() if value is not None}
 
     def add_child(self, result: Any, app: Celeriac) -> None:
         """This run has called another task; remembered if the task's ``trail`` is on."""

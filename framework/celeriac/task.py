@@ -90,6 +90,16 @@ class Task(Generic[P, R]):
     throws: tuple[type[BaseException], ...] = ()
     """Expected errors: they fail the task and are logged without a traceback."""
 
+    pydantic: bool = False
+    """Arguments whose annotation names a pydantic model are validated and reach the task as one; a model that it
+    returns is stored as plain values. Needs the extra ``pydantic``."""
+    pydantic_strict: bool = False
+    """Validate strictly: no text for a number."""
+    pydantic_context: Mapping[str, Any] | None = None
+    """Handed to the models' validators."""
+    pydantic_dump_kwargs: Mapping[str, Any] | None = None
+    """For the ``model_dump`` of the result."""
+
     is_async: bool = False
     bind: bool = False
 
@@ -112,6 +122,10 @@ class Task(Generic[P, R]):
         self.is_async = inspect.iscoroutinefunction(run)
         self.signature = inspect.signature(run)
         self._arity = _arity(self.signature)
+        if self.pydantic:
+            from celeriac.pydantic_tasks import validated
+
+            self.run = validated(self)
 
     # calling
 
@@ -151,6 +165,8 @@ class Task(Generic[P, R]):
         app = self.app
         args = args if isinstance(args, (tuple, list)) else tuple(args or ())
         kwargs = dict(kwargs) if kwargs else {}
+        if self.pydantic:
+            args, kwargs = _without_models(args, kwargs)
         if self.typing:
             self.check_arguments(args, kwargs)
         if app.conf.task_always_eager:
@@ -173,6 +189,12 @@ class Task(Generic[P, R]):
         import asyncio
 
         return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
+
+    def AsyncResult(self, task_id: str) -> AsyncResult[R]:  # noqa: N802 (Celery's name)
+        """The result of a call of this task."""
+        from celeriac.result import AsyncResult
+
+        return AsyncResult(task_id, self.app, task=self.name)
 
     def apply(
         self,
@@ -215,7 +237,25 @@ class Task(Generic[P, R]):
         """A signature with options."""
         from celeriac.canvas import Signature
 
+        if self.pydantic:
+            args, kwargs = _without_models(args, kwargs or {})
         return Signature(self.name, args, kwargs, options, immutable=immutable, app=self.app)
+
+    def signature_from_request(
+        self,
+        request: Context | None = None,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Signature[R]:
+        """A signature that calls the task as this run was called: same arguments, id, workflow and options, unless
+        others are given."""
+        request = request or self.request
+        return self.signature_of(
+            request.args if args is None else args,
+            request.kwargs if kwargs is None else kwargs,
+            **{**request.as_execution_options(), **options},
+        )
 
     def map(self, it: Iterable[Any]) -> xmap[R]:
         """One task that calls this one with each item in turn, where it runs."""
@@ -446,6 +486,12 @@ def _arity(signature: inspect.Signature) -> tuple[int, float]:
             most += 1
             least += parameter.default is parameter.empty
     return least, most
+
+
+def _without_models(args: Iterable[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    from celeriac.pydantic_tasks import as_plain, as_plain_mapping
+
+    return as_plain(args), as_plain_mapping(kwargs)
 
 
 def has_handlers(task: Task[..., Any]) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from celeriac import Celeriac
 from celeriac.testing.clock import ManualClock
 from celeriac.worker import Worker
 
-from .conftest import Run, wait_until
+from .conftest import Run, Running, wait_until
 
 HELLO = ("-A", "hello")
 
@@ -77,3 +80,45 @@ def test_result_follow_prints_how_far_the_task_has_come(app: Celeriac, run: Run)
     assert "PROGRESS 1/4 25.0% reading" in shown.stderr
     worker.stop()
     thread.join(10)
+
+
+PRINTING = """
+import asyncio
+import sys
+from celeriac import Celeriac, get_task_logger
+
+app = Celeriac("hello", worker_redirect_stdouts=True, worker_redirect_stdouts_level="error")
+log = get_task_logger(__name__)
+
+
+@app.task
+def say() -> None:
+    print("printed", end=" ")
+    print("in one line")
+    sys.stderr.write("to the other one\\n")
+    log.error("logged")
+
+
+@app.task
+async def say_later() -> str:
+    await asyncio.sleep(0)
+    return "a coroutine in every pool"
+"""
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_b13_a_print_in_a_task_appears_in_the_log_with_its_name_and_id(pool: str, folder: Path) -> None:
+    (folder / "hello.py").write_text(PRINTING)
+    running = Running(*HELLO, "worker", "-P", pool, "-c", "1", "-l", "info", cwd=folder)
+    try:
+        running.wait_for("ready")
+        with Celeriac("hello", broker=f"sqlite://{folder}/hello.celeriac.db") as app:
+            result = app.send_task("hello.say")
+            result.get(timeout=20)
+            assert app.send_task("hello.say_later").get(timeout=20) == "a coroutine in every pool"
+        for text in ("printed in one line", "to the other one", "logged"):
+            assert ": ERROR/" in (line := running.wait_for(text))
+            assert f"] hello.say[{result.id}]: {text}" in line
+        assert running.stop() == 0
+    finally:
+        running.kill()

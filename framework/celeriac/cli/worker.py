@@ -96,6 +96,7 @@ def worker(
     from celeriac.cli.embedded_beat import EmbeddedBeat
     from celeriac.cli.logs import logging_to
     from celeriac.cli.queues import choose_queues
+    from celeriac.cli.redirected import redirected
     from celeriac.specs.logger import ROOT
     from celeriac.worker import Worker
 
@@ -112,7 +113,8 @@ def worker(
             app.close()  # the pool's children are made before there is a connection
         if not logger.supports("structured"):
             session.notice(banner(app, working, logging.getLogger(ROOT).isEnabledFor(logging.INFO)))
-        status = working.run()
+        with redirected(app.conf):
+            status = working.run()
     if beat is not None:
         beat.raise_error()
     context.exit(status)

@@ -77,6 +77,8 @@ class Values:
     worker_logger: str
     worker_log_level: str
     worker_log_file: str | None
+    worker_redirect_stdouts: bool
+    worker_redirect_stdouts_level: str
     worker_log_color: bool | None
 
     beat_schedule: dict[str, Any]

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from copy import copy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from celeriac import Celeriac, Ignore, Reject, Task, chain, chord, group, states
+from celeriac import Celeriac, Ignore, Reject, Task, chain, chord, get_task_logger, group, states
+from celeriac.abortable import ABORTED, AbortableAsyncResult, AbortableTask
 from celeriac.builtin_tasks import NAMES
 from celeriac.errors import ConfigurationError, NotRegistered, TaskFailed, TimeLimitExceeded
 from celeriac.failure import ErrorInfo
@@ -317,8 +319,6 @@ def test_b2_every_field_of_the_request_equals_what_was_sent_or_the_worker_set(ap
         due = worker.clock.time() + 1
         worker.advance(1)
         worker.drain()
-
-    from datetime import UTC, datetime
 
     moment = datetime.fromtimestamp(due, UTC)
     assert seen.pop("headers")["tenant"] == "acme"
@@ -637,6 +637,89 @@ def test_b8_an_empty_chain_cannot_replace_a_task(app: Celeriac, worker: WorkerIn
         instead.delay().get(timeout=5)
 
 
+# B9
+
+pydantic = pytest.importorskip("pydantic")
+
+
+class Line(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+    item: str
+    number: int = 1
+
+
+class Order(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+    id: int
+    lines: list[Line] = pydantic.Field(default_factory=list)
+    due: datetime | None = None
+
+
+class Careful(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+    name: str
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def known(cls, name: str, info: Any) -> str:
+        return f"{name} {info.context['shop']} {info.context['celery_task_name']}"
+
+
+def test_b9_a_dict_reaches_the_body_as_the_model_and_a_returned_model_is_stored_as_a_dict(
+    app: Celeriac, worker: WorkerInTest
+) -> None:
+    @app.task(pydantic=True)
+    def grow(order: Order, more: list[Line], plain: dict[str, int], maybe: Line | None = None) -> Order:
+        assert isinstance(order, Order)
+        assert all(isinstance(line, Line) for line in more)
+        assert maybe is None or isinstance(maybe, Line)
+        return order.model_copy(update={"lines": [*order.lines, *more], "id": order.id + plain["by"]})
+
+    call: Any = grow
+    line = {"item": "leek", "number": 1}
+    wanted = {"id": 8, "lines": [line, line], "due": None}
+    assert call.delay({"id": "7", "lines": [line]}, [line], {"by": 1}).get(timeout=5) == wanted
+    assert (
+        call.delay(Order(id=7, lines=[Line(item="leek")]), [Line(item="leek")], plain={"by": 1}).get(timeout=5)
+        == wanted
+    )
+    assert call.s(Order(id=7), [], {"by": 1}, maybe=Line(item="leek")).delay().get(timeout=5)["id"] == 8
+
+
+def test_b9_strictness_context_and_dump_options(app: Celeriac, worker: WorkerInTest) -> None:
+    def give(order: Order) -> Order:
+        return order
+
+    def look(who: Careful) -> str:
+        return who.name
+
+    loose: Any = app.task(name="loose", pydantic=True, pydantic_dump_kwargs={"exclude_unset": True})(give)
+    strict: Any = app.task(name="strict", pydantic=True, pydantic_strict=True)(give)
+    told: Any = app.task(name="told", pydantic=True, pydantic_context={"shop": "ours"})(look)
+
+    assert loose.delay({"id": "7"}).get(timeout=5) == {"id": 7}
+    with pytest.raises(TaskFailed, match="ValidationError"):
+        strict.delay({"id": "7"}).get(timeout=5)
+    assert told.delay({"name": "ada"}).get(timeout=5) == "ada ours told"
+
+
+def test_b9_coroutine_tasks_take_models_too(app: Celeriac, worker: WorkerInTest) -> None:
+    @app.task(pydantic=True)
+    async def price(line: Line) -> int:
+        return line.number * 2
+
+    call: Any = price
+    assert call.delay({"item": "leek", "number": "4"}).get(timeout=5) == 8
+
+
+def test_b9_without_pydantic_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    app = Celeriac("shop", broker="memory://")
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'celeriac\[pydantic\]'"):
+
+        @app.task(pydantic=True)
+        def work(x: int) -> int:
+            return x
+
+
 # B11
 
 
@@ -749,6 +832,84 @@ def test_b15_chord_unlock_calls_the_body_when_the_members_have_ended(app: Celeri
         worker.drain()
 
     assert app.AsyncResult("the-body").get(timeout=5) == 10
+
+
+# B13
+
+
+def test_b13_a_task_logger_is_below_the_one_that_is_configured() -> None:
+    assert get_task_logger("shop.tasks").name == "celeriac.task.shop.tasks"
+
+
+# B14
+
+
+def test_b14_apply_asyncresult_s_si_map_starmap_and_chunks(app: Celeriac, worker: WorkerInTest) -> None:
+    add, total = app.tasks["add"], app.tasks["total"]
+
+    assert add.apply((1, 2)).get() == 3
+    assert add.AsyncResult(add.delay(1, 2).id).get(timeout=5) == 3
+    assert add.s(1).delay(2).get(timeout=5) == 3
+    assert chain(add.s(1, 2), add.si(5, 5)).delay().get(timeout=5) == 10
+    assert total.map([[1, 2], [3]]).delay().get(timeout=5) == [3, 3]
+    assert add.starmap([(1, 2), (3, 4)]).delay().get(timeout=5) == [3, 7]
+    assert add.chunks(((i, i) for i in range(5)), 2)().get(timeout=5) == [[0, 2], [4, 6], [8]]
+
+
+def test_b14_signature_from_request_calls_as_the_run_was_called(app: Celeriac, worker: WorkerInTest) -> None:
+    seen: list[dict[str, Any]] = []
+
+    @app.task(bind=True)
+    def look(self: Any, x: int) -> None:
+        sig = self.signature_from_request(countdown=3)
+        seen.append({"args": sig.args, **sig.options})
+
+    result = look.apply_async((7,), priority=4, link=app.tasks["note"].si())
+    worker.drain()
+
+    (options,) = seen
+    assert (options["args"], options["task_id"], options["priority"]) == ([7], result.id, 4)
+    assert (options["countdown"], options["queue"], options["link"][0]["task"]) == (3, "celery", "note")
+
+
+# B16
+
+
+def test_b16_abort_makes_is_aborted_true_in_the_running_task_and_the_state_aborted(
+    app: Celeriac, worker: WorkerInTest
+) -> None:
+    started = threading.Event()
+
+    @app.task(bind=True, base=AbortableTask)
+    def count(self: Any) -> int:
+        number = 0
+        started.set()
+        while not self.is_aborted():
+            number += 1
+            if number < 10:
+                self.update_state(meta={"number": number})
+            time.sleep(0.001)
+        self.update_state(meta={"number": number})  # does not take the request back
+        return len(app.AsyncResult(self.request.id).state)
+
+    result = count.delay()
+    assert isinstance(result, AbortableAsyncResult)
+    assert started.wait(5)
+    result.abort()
+    until(lambda: result.state in (ABORTED, "SUCCESS"))
+    assert result.get(timeout=5) == len(ABORTED)
+    assert not result.is_aborted()
+
+
+# async def in every pool
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads", "asyncio"])
+def test_a_coroutine_task_runs_in_every_pool(app: Celeriac, pool: str) -> None:
+    with start_worker(app, pool=pool, concurrency=4):
+        results = [app.tasks["aadd"].delay(i, 1) for i in range(8)]
+        assert [result.get(timeout=5) for result in results] == list(range(1, 9))
+        assert app.tasks["add"].delay(1, 1).get(timeout=5) == 2
 
 
 # B17

@@ -123,6 +123,21 @@ WORKER = (
     ),
     Setting("worker_log_file", PATH, None, "A file to log to. None: standard error.", optional=True, celery=False),
     Setting(
+        "worker_redirect_stdouts",
+        BOOL,
+        False,
+        "Log what tasks print, with their name and id.",
+        old=("CELERY_REDIRECT_STDOUTS",),
+    ),
+    Setting(
+        "worker_redirect_stdouts_level",
+        WORD,
+        "warning",
+        "The level at which it is logged.",
+        old=("CELERY_REDIRECT_STDOUTS_LEVEL",),
+        choices=("debug", "info", "warning", "error", "critical"),
+    ),
+    Setting(
         "worker_log_color",
         BOOL,
         None,

@@ -47,17 +47,6 @@ WORKER = (
     Refused("worker_log_format", _LOG, old=("CELERYD_LOG_FORMAT",)),
     Refused("worker_task_log_format", _LOG, old=("CELERYD_TASK_LOG_FORMAT",)),
     Refused(
-        "worker_redirect_stdouts",
-        "standard output and error are left alone; log in your tasks instead of printing",
-        harmless=(False,),
-        old=("CELERY_REDIRECT_STDOUTS",),
-    ),
-    Refused(
-        "worker_redirect_stdouts_level",
-        "standard output and error are left alone; leave it out",
-        old=("CELERY_REDIRECT_STDOUTS_LEVEL",),
-    ),
-    Refused(
         "worker_lost_wait",
         "what a lost process held is given back as soon as its end is seen; leave it out",
         old=("CELERYD_WORKER_LOST_WAIT",),
