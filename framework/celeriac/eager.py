@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from celeriac import states
 from celeriac.context import Context, current
 from celeriac.errors import Ignore, Reject, Retry
-from celeriac.failure import format_traceback, to_document
+from celeriac.failure import ErrorInfo, format_traceback, to_document
 from celeriac.ids import new_id
 from celeriac.result import EagerResult
+from celeriac.task import has_handlers, what_to_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,18 @@ def apply(
 def _run(task: Task[..., Any], context: Context) -> tuple[str, Any, str | None]:
     token = current.set(context)
     try:
-        value = task.run(*context.args, **context.kwargs)
+        state, value, traceback = _outcome(task, context)
+        if has_handlers(task):
+            _tell(task, context, state, value, traceback)
+    finally:
+        current.reset(token)
+    return state, value, traceback
+
+
+def _outcome(task: Task[..., Any], context: Context) -> tuple[str, Any, str | None]:
+    try:
+        task.before_start(context.id or "", context.args, context.kwargs)
+        value = what_to_call(task)(*context.args, **context.kwargs)
         if task.is_async:
             import asyncio
 
@@ -66,9 +78,22 @@ def _run(task: Task[..., Any], context: Context) -> tuple[str, Any, str | None]:
         if again is not None:
             return states.RETRY, again, None
         return states.FAILURE, error, format_traceback(error, (__file__,))
-    finally:
-        current.reset(token)
     return states.SUCCESS, value, None
+
+
+def _tell(task: Task[..., Any], context: Context, state: str, value: Any, traceback: str | None) -> None:
+    """Call the task's handlers as a worker does; but what one raises is the caller's to see."""
+    call = context.id or "", context.args, context.kwargs
+    if state == states.SUCCESS:
+        task.on_success(value, *call)
+        task.after_return(state, value, *call, None)
+    elif state == states.RETRY:
+        error = value.exc or value
+        task.on_retry(error, *call, ErrorInfo(format_traceback(error), error))
+    elif state == states.FAILURE:
+        info = ErrorInfo(traceback or "", value)
+        task.on_failure(value, *call, info)
+        task.after_return(state, value, *call, info)
 
 
 def _follow(app: Any, state: str, result: Any, task_id: str, embed: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ RUN = [
     DOCS / "unique.md",
     DOCS / "first-task.md",
     DOCS / "first-plugin.md",
+    DOCS / "tasks.md",
     DOCS / "retries.md",
     DOCS / "events.md",
     DOCS / "testing.md",

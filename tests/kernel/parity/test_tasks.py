@@ -458,6 +458,27 @@ def test_b5_handlers_fire_in_celerys_order_with_celerys_arguments(app: Celeriac,
     ]
 
 
+def test_b5_handlers_fire_in_the_same_order_where_a_task_runs_eagerly(app: Celeriac) -> None:
+    heard: list[Any] = []
+
+    @app.task(base=handling(app, heard), bind=True, max_retries=1)
+    def work(self: Any, what: str) -> str:
+        if what == "retry" and not self.request.retries:
+            raise self.retry(exc=KeyError("again"))
+        if what == "fail":
+            raise KeyError("failed")
+        return "value"
+
+    def names(what: str) -> list[str]:
+        heard.clear()
+        work.apply((what,))
+        return [entry[0] for entry in heard]
+
+    assert names("ok") == ["before_start", "on_success", "after_return"]
+    assert names("fail") == ["before_start", "on_failure", "after_return"]
+    assert names("retry") == ["before_start", "on_retry", "before_start", "on_success", "after_return"]
+
+
 def test_b5_a_handler_that_fails_after_the_end_changes_nothing(
     app: Celeriac, worker: WorkerInTest, caplog: pytest.LogCaptureFixture
 ) -> None:
