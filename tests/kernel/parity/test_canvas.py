@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from celeriac import Celeriac, Signature, chain, chord, group, signature
@@ -518,3 +520,32 @@ def test_d9_children_and_what_they_came_to_are_collected(app: Celeriac, worker: 
     first = (app.tasks["add"].s(1, 1) | app.tasks["add"].s(1)).delay()
     first.get(timeout=5)
     assert [value for _, value in first.parent.collect()] == [2, 3]
+
+
+def test_d10_a_chord_over_a_long_generator_calls_its_body_once_and_holds_little(
+    app: Celeriac, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Short here; with LONG_TESTS=1 a hundred thousand, on SQLite and Redis too."""
+    is_long = os.environ.get("LONG_TESTS") == "1"
+    count = 100_000 if is_long else 5_000
+    process = psutil.Process()
+    for where in ("memory", "sqlite", "redis") if is_long else ("memory",):
+        seen(app).clear()
+        with working(app, where, tmp_path, request) as worker:
+            began = process.memory_info().rss
+            result = chord((app.tasks["echo"].s(n) for n in range(count)), app.tasks["total"].s()).delay()
+            published = process.memory_info().rss
+            assert result.get(timeout=100) == sum(range(count))
+            worker.drain(60)
+            assert seen(app) == [("total", count)]
+            if where != "memory":  # where the queue is in this process
+                assert published - began < 200_000_000
+
+
+def test_d10_a_member_weighs_the_same_however_wide_the_chord_is(app: Celeriac, worker: WorkerInTest) -> None:
+    def heaviest(width: int) -> int:
+        with start_worker(app, queues=["nothing"]):
+            chord((app.tasks["echo"].s(1) for _ in range(width)), app.tasks["total"].s()).delay()
+            return max(len(message.body) for message in app.transport.peek("celery", width))
+
+    assert heaviest(2) == heaviest(600) == heaviest(3000)
