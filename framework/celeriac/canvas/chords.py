@@ -130,6 +130,9 @@ class chord(Signature[R]):  # noqa: N801 (Celery's name)
         """Send the members. Many are sent in batches, those of a generator as they are read; the body waits until it is
         known how many there are."""
         header = self.header
+        if self.app.conf.task_always_eager:
+            eager: AsyncResult[R] = self.apply(args, kwargs, **options)
+            return eager
         if not header.is_stream and len(header.tasks) <= BATCH:
             return super().apply_async(args, kwargs, **options)
         from celeriac.canvas.streaming import send_chord

@@ -122,6 +122,9 @@ class group(Signature[R]):  # noqa: N801 (Celery's name)
         """Send all members, in batches; the first are sent before the last are read from a generator."""
         from celeriac.result import GroupResult
 
+        if self.app.conf.task_always_eager:
+            eager: GroupResult[R] = self.apply(args, kwargs, **options)
+            return eager
         shared: dict[str, Any] = {**self.options, **options}
         group_id = shared.get("task_id") or new_id()
         results: list[AsyncResult[R]] = []

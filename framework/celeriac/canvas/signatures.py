@@ -237,12 +237,24 @@ class Signature(Stampable, dict[str, Any], Generic[R]):
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
         """Send it, with more arguments and options."""
+        if self.app.conf.task_always_eager:
+            eager: AsyncResult[R] = self.apply(args, kwargs, **options)
+            return eager
         whole = self.clone(args, kwargs, **options)
         whole.fix()
         plan = Plan()
         whole.compile(plan)
         plan.send(self.app)
         return cast("AsyncResult[R]", remembered(whole.result(), self.app))
+
+    def apply(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """Run it here and now as workers would, one task after the other, and return the result: of a group, the
+        group's."""
+        from celeriac.canvas.local import run_here
+
+        whole = self.clone(args, kwargs, **options)
+        whole.fix()
+        return run_here(whole)
 
     async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
         """`delay` that never blocks the event loop."""
