@@ -120,7 +120,7 @@ class AsyncResult(Generic[R]):
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             left = None if deadline is None else max(deadline - time.monotonic(), 0)
-            ready = store.driver.wait([self.id], left)
+            ready = store.wait([self.id], left)
             if self.id in ready:
                 self._document = store.decode(ready[self.id])
                 return
@@ -147,7 +147,7 @@ class AsyncResult(Generic[R]):
             left = interval if deadline is None else min(interval, deadline - time.monotonic())
             if left <= 0:
                 raise self._too_late(timeout)
-            if not self.app.backend.driver.wait([self.id], left) and on_interval is not None:
+            if not self.app.backend.wait([self.id], left) and on_interval is not None:
                 on_interval()
 
     def _too_late(self, timeout: float | None) -> ResultTimeout:

@@ -135,12 +135,12 @@ class ResultSet(Generic[R]):
 
     def _look(self, waiting: dict[str, list[AsyncResult[R]]], left: float | None) -> dict[str, Record]:
         """What is ready of these, after a while at most."""
-        driver = self.app.backend.driver
+        store = self.app.backend
         if len(waiting) <= FEW:
-            return driver.wait(list(waiting), left)
+            return store.wait(list(waiting), left)
         pause = _pause(len(waiting))
-        driver.wait([next(reversed(waiting))], pause if left is None else min(left, pause))
-        return {id_: record for id_, record in driver.fetch(list(waiting)).items() if record.state in _READY}
+        store.wait([next(reversed(waiting))], pause if left is None else min(left, pause))
+        return {id_: record for id_, record in store.look(list(waiting)).items() if record.state in _READY}
 
     def _take(self, waiting: dict[str, list[AsyncResult[R]]], records: dict[str, Record]) -> Iterator[AsyncResult[R]]:
         for id_, record in records.items():
@@ -190,7 +190,7 @@ class ResultSet(Generic[R]):
                 records = await store.waiter.wait_any(ids, None)
             else:
                 await store.waiter.wait_any(ids[-1:], _pause(len(ids)))
-                found = await asyncio.to_thread(store.driver.fetch, ids)
+                found = await asyncio.to_thread(store.look, ids)
                 records = {id_: record for id_, record in found.items() if record.state in _READY}
             for result in self._take(waiting, records):
                 yield result
@@ -218,7 +218,7 @@ class ResultSet(Generic[R]):
         """Look at all that have not ended, in one question."""
         waiting = self._waiting()
         if waiting:
-            found = self.app.backend.driver.fetch(list(waiting))
+            found = self.app.backend.look(list(waiting))
             records = {id_: record for id_, record in found.items() if record.state in _READY}
             deque(self._take(waiting, records), maxlen=0)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from celeriac import states
 from celeriac.context import current
-from celeriac.errors import DecodeError
+from celeriac.errors import BackendDown, DecodeError
 from celeriac.failure import to_document
 from celeriac.specs.backend import Record
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from celeriac.message import Publication
     from celeriac.specs.backend import ResultBackend
     from celeriac.waiter import Waiter
+
+T = TypeVar("T")
 
 _SUCCESS: Final = b'{"task_id":%b,"status":"SUCCESS","result":%b,"traceback":null,"children":[],"date_done":"%b"}'
 _quoted = msgspec.json.Encoder().encode
@@ -31,6 +35,41 @@ NOTHING: Final[Mapping[str, Any]] = {
     "children": [],
 }
 """The document of a task of which nothing is stored."""
+
+
+class _Retries(NamedTuple):
+    """How a store that is away is asked again."""
+
+    most: float
+    base: float
+    longest: float
+
+    @classmethod
+    def of(cls, app: Celeriac) -> _Retries:
+        conf = app.conf
+        if not conf.result_backend_always_retry:
+            return cls(0, 0, 0)
+        most = math.inf if conf.result_backend_max_retries is None else conf.result_backend_max_retries
+        base, longest = (
+            conf.result_backend_base_sleep_between_retries_ms,
+            conf.result_backend_max_sleep_between_retries_ms,
+        )
+        return cls(most, base / 1000, longest / 1000)
+
+    def through(self, step: Callable[[float | None], T], timeout: float | None) -> T:
+        """Do a step, which takes the seconds that are left, until the store answers or the time is up."""
+        if not self.most:
+            return step(timeout)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        number = 0
+        while True:
+            try:
+                return step(None if timeout is None else max(deadline - time.monotonic(), 0))
+            except BackendDown:
+                if number >= self.most or time.monotonic() >= deadline:
+                    raise
+            time.sleep(min(self.base * 2 ** min(number, 30), self.longest, max(deadline - time.monotonic(), 0)))
+            number += 1
 
 
 class ResultStore:
@@ -49,6 +88,7 @@ class ResultStore:
         self._second: tuple[int, str] = (-1, "")
         """The second of the last document, and its text."""
         self._waiter: Waiter | None = None
+        self._retries = _Retries.of(app)
 
     # writing
 
@@ -147,9 +187,17 @@ class ResultStore:
 
     def fetch(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The documents of those of the ids that have one."""
-        return {id_: self.decode(record) for id_, record in self.driver.fetch(ids).items()}
+        return {id_: self.decode(record) for id_, record in self.look(ids).items()}
+
+    def look(self, ids: Sequence[str]) -> dict[str, Record]:
+        """The records of those of the ids that have one."""
+        return self._retries.through(lambda _: self.driver.fetch(ids), None)
 
     # waiting
+
+    def wait(self, ids: Sequence[str], timeout: float | None) -> dict[str, Record]:
+        """`ResultBackend.wait`, which with ``result_backend_always_retry`` outlasts a store that is away."""
+        return self._retries.through(lambda left: self.driver.wait(ids, left), timeout)
 
     @property
     def waiter(self) -> Waiter:
@@ -157,7 +205,7 @@ class ResultStore:
         from celeriac.waiter import Waiter
 
         if self._waiter is None:
-            self._waiter = Waiter(self.driver)
+            self._waiter = Waiter(self.driver, self.wait)
         return self._waiter
 
     def when_ready(self, task_id: str, call: Callable[[Record], object]) -> None:

@@ -24,8 +24,11 @@ logger = logging.getLogger("celeriac.result")
 class Waiter:
     """Owns its thread, which lives while something is awaited. One subscription, however many wait."""
 
-    def __init__(self, driver: ResultBackend) -> None:
+    def __init__(
+        self, driver: ResultBackend, wait: Callable[[Sequence[str], float | None], dict[str, Record]] | None = None
+    ) -> None:
         self._driver = driver
+        self._wait = wait or driver.wait
         self._lock = threading.Lock()
         self._waiting: dict[str, list[_Future | Callable[[Record], object]]] = {}
         self._thread: threading.Thread | None = None
@@ -95,7 +98,7 @@ class Waiter:
                     return
             # The bound is for a nudge that came between the list and the wait and woke another thread instead.
             try:
-                ready = self._driver.wait(ids, 1.0)
+                ready = self._wait(ids, 1.0)
             except Exception as error:
                 self._fail(error)
                 continue

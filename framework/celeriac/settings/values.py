@@ -57,6 +57,10 @@ class Values:
     result_backend: str | None
     result_backend_transport_options: dict[str, Any]
     result_serializer: str
+    result_backend_always_retry: bool
+    result_backend_base_sleep_between_retries_ms: int
+    result_backend_max_retries: int | None
+    result_backend_max_sleep_between_retries_ms: int
     result_extended: bool
     result_expires: float | None
 

@@ -36,13 +36,14 @@ JOIN_LEASE = 10.0
 """Seconds in which who claimed a chord's body must have published it."""
 
 
-def arrival(app: Celeriac, record: Record, place: Any, chord: Any) -> Arrival:
-    """What to count for a member: `place` and `chord` are those of its message."""
+def arrival(app: Celeriac, record: Record, place: Any, chord: Any, is_first: bool = True) -> Arrival:
+    """What to count for a member: `place` and `chord` are those of its message. The body is needed once for those that
+    are counted together."""
     if chord == MARK or not isinstance(chord, Mapping) or not app.backend.driver.supports("shared-join"):
         return Arrival(record.id)
     document = app.backend.decode(record)
     entry = app.backend.serializer.dumps([1, record.id, document["status"], document["result"]])
-    body = app.codec.serializer(JOIN_SERIALIZER).dumps({"body": chord})
+    body = app.codec.serializer(JOIN_SERIALIZER).dumps({"body": chord}) if is_first else b""
     return Arrival(record.id, place if isinstance(place, int) else None, entry, body)
 
 

@@ -258,7 +258,9 @@ class Settlement:
         if app.backend.driver.supports("shared-join"):
             _, _, embed = app.codec.decode(message.body, message.content_type, message.headers.get("compression"))
             chord = embed.get("chord")
-        into.arrive(outcome.group or "", join.arrival(app, record, message.headers.get("group_index"), chord))
+        group = outcome.group or ""
+        is_first = group not in into.arrivals
+        into.arrive(group, join.arrival(app, record, message.headers.get("group_index"), chord, is_first))
 
     def _join(self, group: str, arrivals: list[Arrival], into: _Sorted) -> None:
         record = join.count(self._app, group, arrivals)

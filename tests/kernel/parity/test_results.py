@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from celeriac import Celeriac, ResultSet, allow_join_result, denied_join_result, group, states
-from celeriac.errors import IncompleteStream, ResultTimeout
+from celeriac.errors import BackendDown, ConfigurationError, IncompleteStream, ResultTimeout
 from celeriac.result import AsyncResult, EagerResult, GroupResult, result_from_tuple
 from celeriac.testing import WorkerInTest, start_worker
 from kernel.parity.places import EVERYWHERE, working
@@ -369,3 +369,87 @@ def test_j6_members_of_a_large_group_come_as_they_finish_with_one_waiter(
 
 async def _awaited(result: GroupResult[int]) -> list[int]:
     return await result
+
+
+# J4
+
+
+class Away:
+    """A store that is away for so many questions."""
+
+    def __init__(self, app: Celeriac, times: int) -> None:
+        self.left = times
+        self.asked = 0
+        for name in ("fetch", "wait"):
+            setattr(app.backend.driver, name, self._failing(getattr(app.backend.driver, name)))
+
+    def _failing(self, step: Any) -> Any:
+        def ask(*args: Any) -> Any:
+            self.asked += 1
+            if self.left > 0:
+                self.left -= 1
+                raise BackendDown("away")
+            return step(*args)
+
+        return ask
+
+
+def test_j4_results_are_asked_for_again_while_the_store_is_away_when_that_is_set(
+    app: Celeriac, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start_worker(app):
+        result = app.tasks["add"].delay(1, 1)
+        result.get(timeout=5)
+        Away(app, 1)
+        with pytest.raises(BackendDown):
+            app.AsyncResult(result.id).get(timeout=5)
+        assert app.AsyncResult(result.id).get(timeout=5) == 2
+    slept: list[float] = []
+    settings = {
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 4,
+        "result_backend_base_sleep_between_retries_ms": 20,
+        "result_backend_max_sleep_between_retries_ms": 50,
+    }
+    with start_worker(app, **settings) as worker:
+        result = app.tasks["add"].delay(1, 1)
+        worker.drain()
+        monkeypatch.setattr("celeriac.result_store.time.sleep", slept.append)
+        Away(app, 4)
+        assert app.AsyncResult(result.id).state == "SUCCESS"
+        assert slept == [0.02, 0.04, 0.05, 0.05]
+        Away(app, 5)
+        with pytest.raises(BackendDown):
+            app.AsyncResult(result.id).get(timeout=5)
+        monkeypatch.undo()
+
+
+def test_j4_results_are_written_by_the_serializer_that_is_set(app: Celeriac) -> None:
+    for name, begin in (("json", b"{"), ("yaml", b"task_id: "), ("pickle", b"\x80")):
+        with start_worker(app, result_serializer=name) as worker:
+            result = app.tasks["add"].delay(1, 1)
+            worker.drain()
+            (record,) = app.backend.driver.fetch([result.id]).values()
+            assert begin in record.payload[:30]
+            assert result.get(timeout=5) == 2
+
+
+def test_j4_the_prefix_of_keys_is_honoured(app: Celeriac, redis_server: RedisServer) -> None:
+    options = {"result_backend": redis_server.url, "result_backend_transport_options": {"global_keyprefix": "mine"}}
+    with start_worker(app, **options) as worker:
+        result = app.tasks["add"].delay(1, 1)
+        worker.drain()
+        with redis_server.client() as client:
+            assert client.exists(f"mine_celery-task-meta-{result.id}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("result_compression", "result_accept_content", "result_cache_max", "result_persistent"),
+        *("result_exchange", "result_exchange_type", "result_chord_retry_interval", "result_chord_join_timeout"),
+    ],
+)
+def test_j4_what_means_nothing_here_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        Celeriac("refused", **{name: "anything"}).conf.result_serializer  # noqa: B018

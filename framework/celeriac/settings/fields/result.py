@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, DICT, EXPIRY, TEXT, URL
+from celeriac.settings.coercion import BOOL, DICT, EXPIRY, INT, TEXT, URL
 from celeriac.settings.setting import Setting
 
 RESULT = (
@@ -15,6 +15,34 @@ RESULT = (
     ),
     Setting(
         "result_backend_transport_options", DICT, {}, "Options of the result backend, by the names that it documents."
+    ),
+    Setting(
+        "result_backend_always_retry",
+        BOOL,
+        False,
+        "Who asks for results while the store is away asks again, instead of raising. Workers always do.",
+    ),
+    Setting(
+        "result_backend_max_retries",
+        INT,
+        None,
+        "With `result_backend_always_retry`: how often it is asked again; None: without end.",
+        optional=True,
+        minimum=0,
+    ),
+    Setting(
+        "result_backend_base_sleep_between_retries_ms",
+        INT,
+        10,
+        "With `result_backend_always_retry`: milliseconds before the first new try; they double.",
+        minimum=0,
+    ),
+    Setting(
+        "result_backend_max_sleep_between_retries_ms",
+        INT,
+        10_000,
+        "With `result_backend_always_retry`: milliseconds between two tries at most.",
+        minimum=0,
     ),
     Setting("result_serializer", TEXT, "json", "The serializer of results."),
     Setting(

@@ -7,7 +7,6 @@ from celeriac.settings.setting import Refused
 _EXCHANGE = "queues are reached by name, there are no exchanges; use task_routes and task_default_queue"
 _QUEUE_TYPE = "on RabbitMQ write broker_transport_options={'queue_type': 'quorum'}; elsewhere leave it out"
 _ACKS = "there is one setting for both; use task_acks_on_failure_or_timeout"
-_BACKEND_RETRY = "the result backend retries by itself; what can be set is in result_backend_transport_options"
 _JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
 
 TASKS = (
@@ -70,10 +69,6 @@ RESULTS = (
     Refused("result_persistent", "results are as durable as their store is; choose that by result_backend"),
     Refused("result_chord_retry_interval", _JOIN),
     Refused("result_chord_join_timeout", _JOIN),
-    Refused("result_backend_always_retry", _BACKEND_RETRY, harmless=(True,)),
-    Refused("result_backend_max_retries", _BACKEND_RETRY),
-    Refused("result_backend_base_sleep_between_retries_ms", _BACKEND_RETRY),
-    Refused("result_backend_max_sleep_between_retries_ms", _BACKEND_RETRY),
 )
 
 BEAT = (
