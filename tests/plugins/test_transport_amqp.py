@@ -398,14 +398,14 @@ def test_a_server_that_is_short_of_memory_takes_nothing_and_gives_what_it_has(ow
 
 _TAKE_WITH_A_PULSE = """
 import os
-transport = suite.make(argv[0], lease=30.0)
+transport = suite.make(argv[0], lease=30.0, extra={"heartbeat": 1, "max_priority": 9})
 print(transport.receive(["q"], 1, 10)[0].count, flush=True)
 print(os.getpid(), flush=True)
 sys.stdin.readline()
 """
 
 
-def test_with_any_lease_a_heartbeat_is_a_second_and_goes_on_while_nobody_receives(
+def test_a_heartbeat_of_a_second_goes_on_while_nobody_receives_whatever_the_lease_is(
     rabbitmq_url: str,
 ) -> None:
     suite = TestAmqpTransport()

@@ -20,7 +20,7 @@ OPTIONS: Mapping[str, Any] = {
     "confirm_publish": True,
 }
 """`queue_type` (``classic`` or ``quorum``) and `max_priority` (1 to 255) are what queues are declared with that do not
-exist yet; `heartbeat` is in seconds, by default 1 where messages are received and a third of the lease elsewhere."""
+exist yet; `heartbeat` is in seconds, by default a third of the lease."""
 
 _IN_URL = (
     "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password", "ssl_cert_reqs", "ssl_check_hostname",

@@ -41,9 +41,6 @@ _SILENCE: Final = 3.0
 """Seconds without a word from the broker after which who waits for messages asks for one."""
 _PROOF: Final = 1.5
 """Seconds in which a broker that is there gives one."""
-_HEARTBEAT: Final = 1.0
-"""Seconds: the broker gives up a connection after two to three heartbeats without a word, and until then pushes into it
-(decision 8)."""
 _EARLY: Final = 0.002
 """Seconds by which a message may come out of the ladder too early, as clocks differ."""
 _GIVE_BACK: Final = 2.0
@@ -58,9 +55,8 @@ class Receiving:
         self._line = line
         self._now = options.clock.time
         self.heartbeat = max(place.heartbeat or options.lease / 3, 1.0)
-        """Of connections that hold no messages."""
-        self._heartbeat = max(place.heartbeat or min(_HEARTBEAT, options.lease / 3), 1.0)
-        self._patience = 2 * max(self.heartbeat, self._heartbeat)
+        # However soon the broker is to notice that we are gone (decision 8), we wait for one that stands still.
+        self._patience = 2 * max(self.heartbeat, options.lease / 3)
         self._start_afresh()
         tell_of_forks(self)
 
@@ -190,7 +186,7 @@ class Receiving:
                     raise self._line.down(error or ConnectionError("the connection was lost"))
             if intake is None:
                 deadline = time.monotonic() + PATIENCE
-                link = dial(self._place, self._heartbeat, deadline)
+                link = dial(self._place, self.heartbeat, deadline)
                 link.patience = self._patience
                 try:
                     intake = self._intake = Intake(link, deadline)
