@@ -107,9 +107,8 @@ def _chord(app: Celeriac) -> Callable[..., Any]:
         """Run a chord in place of this task: its result is that of the body."""
         from celeriac.canvas import chord, group, signature
 
-        if isinstance(header, Mapping):
-            members = signature(header, app)
-        else:
+        members: Any = signature(header, app) if isinstance(header, Mapping) else None
+        if members is None:
             members = group([signature(task, app) for task in header])
         return self.replace(chord(members, signature(body, app)).clone(tuple(partial_args)))
 

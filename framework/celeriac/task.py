@@ -5,7 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, ParamSpec, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Concatenate,
+    Generic,
+    Literal,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from celeriac import states
 from celeriac.context import Context, current
@@ -21,7 +33,11 @@ if TYPE_CHECKING:
     from celeriac.unique import Unique
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+R1 = TypeVar("R1")
+A1 = TypeVar("A1")
+A2 = TypeVar("A2")
 
 _NO_OPTIONS: CallOptions = {}
 
@@ -219,11 +235,18 @@ class Task(Generic[P, R]):
 
     # signatures
 
-    def s(self, *args: Any, **kwargs: Any) -> Signature[R]:
+    # One that is complete, or lacks its first argument, or its first two. (To checkers a task is the function.)
+    @overload
+    def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]: ...
+    @overload
+    def s(self: Callable[Concatenate[A1, Q], R1], *args: Q.args, **kwargs: Q.kwargs) -> Signature[R1, A1]: ...
+    @overload
+    def s(self: Callable[Concatenate[A1, A2, Q], R1], *args: Q.args, **kwargs: Q.kwargs) -> Signature[R1, A1]: ...
+    def s(self, *args: Any, **kwargs: Any) -> Any:
         """A signature of the task with these arguments, which need not be all of them."""
         return self.signature_of(args, kwargs)
 
-    def si(self, *args: Any, **kwargs: Any) -> Signature[R]:
+    def si(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]:
         """An immutable signature: it takes no result of the task before it."""
         return self.signature_of(args, kwargs, immutable=True)
 
@@ -466,6 +489,18 @@ class AsyncTask(Task[P, R]):
 
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override]
             ...
+
+        @overload  # type: ignore[override]
+        def s(self, *args: P.args, **kwargs: P.kwargs) -> Signature[R]: ...
+        @overload
+        def s(
+            self: Callable[Concatenate[A1, Q], Coroutine[Any, Any, R1]], *args: Q.args, **kwargs: Q.kwargs
+        ) -> Signature[R1, A1]: ...
+        @overload
+        def s(
+            self: Callable[Concatenate[A1, A2, Q], Coroutine[Any, Any, R1]], *args: Q.args, **kwargs: Q.kwargs
+        ) -> Signature[R1, A1]: ...
+        def s(self, *args: Any, **kwargs: Any) -> Any: ...
 
 
 _NO_OPTION = frozenset({"app", "is_async", "OPTIONS", "REFUSED", "run"})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from celeriac.canvas.chords import chord
 from celeriac.canvas.groups import group
 from celeriac.canvas.reading import as_list, signature
-from celeriac.canvas.signatures import Signature
+from celeriac.canvas.signatures import A, Signature
 from celeriac.canvas.stamps import StampingVisitor, merged
 from celeriac.errors import ConfigurationError
 from celeriac.ids import new_id
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from celeriac.result import AsyncResult, GroupResult
 
 R = TypeVar("R")
+S1 = TypeVar("S1")
+S2 = TypeVar("S2")
+S3 = TypeVar("S3")
 
 
 @Signature.register_type("chain")
-class chain(Signature[R]):  # noqa: N801 (Celery's name)
+class chain(Signature[R, A]):  # noqa: N801 (Celery's name)
     """``chain(a, b, c)``, or ``a | b | c``.
 
     A group followed by a task becomes a chord; None is passed over. A message carries the steps after it in reverse
@@ -30,7 +33,39 @@ class chain(Signature[R]):  # noqa: N801 (Celery's name)
 
     subtask_type = "chain"
 
-    def __init__(self, *steps: Signature[Any] | Iterable[Signature[Any] | None] | None, **options: Any) -> None:
+    @overload
+    def __init__(self, step: Signature[R, A], /, **options: Any) -> None: ...
+    @overload
+    def __init__(self, first: Signature[S1, A], last: Signature[R, S1], /, **options: Any) -> None: ...
+    @overload
+    def __init__(
+        self, first: Signature[S1, A], second: Signature[S2, S1], last: Signature[R, S2], /, **options: Any
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        first: Signature[S1, A],
+        second: Signature[S2, S1],
+        third: Signature[S3, S2],
+        last: Signature[R, S3],
+        /,
+        **options: Any,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        first: Signature[Any, A],
+        second: Signature[Any] | None,
+        third: Signature[Any] | None,
+        fourth: Signature[Any] | None,
+        fifth: Signature[Any] | None,
+        /,
+        *more: Signature[Any] | None,
+        **options: Any,
+    ) -> None: ...
+    @overload
+    def __init__(self, steps: Iterable[Signature[Any] | None] | None = None, /, **options: Any) -> None: ...
+    def __init__(self, *steps: Any, **options: Any) -> None:  # type: ignore[misc]  # it takes what all of them take
         given: Any = steps
         if len(steps) == 1 and not isinstance(steps[0], Signature):
             given = steps[0] or ()

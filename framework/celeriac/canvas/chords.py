@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from celeriac.canvas.groups import compile_members, group
 from celeriac.canvas.plan import BATCH, Join, Plan
 from celeriac.canvas.reading import as_list, signature
-from celeriac.canvas.signatures import Signature
+from celeriac.canvas.signatures import A, Signature
 from celeriac.canvas.stamps import StampingVisitor, merged
 from celeriac.ids import new_id
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from celeriac.result import AsyncResult, GroupResult
 
 R = TypeVar("R")
+S = TypeVar("S")
 
 MARK = {"celeriac": "join"}
 """What a member's message carries in ``embed["chord"]``: the rest stands in the group's completion record. Where other
@@ -23,7 +24,7 @@ systems count in the same store (``shared-join``), it carries the body, as their
 
 
 @Signature.register_type("chord")
-class chord(Signature[R]):  # noqa: N801 (Celery's name)
+class chord(Signature[R, A]):  # noqa: N801 (Celery's name)
     """``chord(add.s(i, i) for i in range(10))(total.s())``, ``chord(header, body)``, or ``group(…) | body``.
 
     When a member fails, the body does not run: it ends as a failure with a ChordError that names the member, and
@@ -32,12 +33,17 @@ class chord(Signature[R]):  # noqa: N801 (Celery's name)
 
     subtask_type = "chord"
 
+    @overload
+    def __init__(self, header: group[S, A], body: Signature[R, list[S]], **options: Any) -> None: ...
+    @overload
     def __init__(
-        self,
-        header: Signature[Any] | Iterable[Signature[Any] | None],
-        body: Signature[R] | None = None,
-        **options: Any,
-    ) -> None:
+        self, header: Iterable[Signature[S, A] | None], body: Signature[R, list[S]], **options: Any
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, header: Signature[Any, A] | Iterable[Signature[Any, A] | None], body: None = None, **options: Any
+    ) -> None: ...
+    def __init__(self, header: Any, body: Signature[R, Any] | None = None, **options: Any) -> None:
         members = header if isinstance(header, group) else group(header)
         body_app = body._app if body is not None else None  # noqa: SLF001
         super().__init__("celery.chord", (), {"header": members, "body": body}, options, app=members._app or body_app)  # noqa: SLF001

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from celeriac.canvas.members import Stream, read_members
 from celeriac.canvas.plan import BATCH, Plan, remembered
 from celeriac.canvas.reading import as_list, signature
-from celeriac.canvas.signatures import Signature
+from celeriac.canvas.signatures import A, Signature
 from celeriac.canvas.stamps import StampingVisitor, merged
 from celeriac.ids import new_id
 
@@ -23,7 +23,7 @@ S = TypeVar("S")
 
 
 @Signature.register_type("group")
-class group(Signature[R]):  # noqa: N801 (Celery's name)
+class group(Signature[list[R], A]):  # noqa: N801 (Celery's name)
     """``group(add.s(i, i) for i in range(100))``: the members are published in batches, and run side by side.
 
     Members may come from a generator of any length; beyond the first thousand it is read while they are published.
@@ -32,7 +32,11 @@ class group(Signature[R]):  # noqa: N801 (Celery's name)
 
     subtask_type = "group"
 
-    def __init__(self, *members: Signature[R] | Iterable[Signature[R] | None] | None, **options: Any) -> None:
+    @overload
+    def __init__(self, *members: Signature[R, A] | None, **options: Any) -> None: ...
+    @overload
+    def __init__(self, members: Iterable[Signature[R, A] | None], /, **options: Any) -> None: ...
+    def __init__(self, *members: Any, **options: Any) -> None:  # type: ignore[misc]  # it takes what both take
         given: Any = members
         if len(members) == 1 and not isinstance(members[0], Signature):
             given = members[0] or ()
@@ -92,11 +96,7 @@ class group(Signature[R]):  # noqa: N801 (Celery's name)
         for member in self.members:
             member.set_immutable(immutable)
 
-    @overload  # type: ignore[override]
-    def __or__(self, other: group[S]) -> chord[list[S]]: ...
-    @overload
-    def __or__(self, other: Signature[S]) -> chord[S]: ...
-    def __or__(self, other: object) -> Any:
+    def __or__(self, other: Signature[S, list[R]]) -> chord[S, A]:  # type: ignore[override]
         from celeriac.canvas.chords import chord
 
         if not isinstance(other, Signature):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, TypeVar, cast
 
 from celeriac.canvas.plan import Plan, remembered
 from celeriac.canvas.reading import as_list, copied, signature
@@ -15,15 +16,22 @@ if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.call import CallOptions
     from celeriac.canvas.chains import chain
-    from celeriac.canvas.groups import group
     from celeriac.result import AsyncResult, GroupResult
     from celeriac.task import Task
 
 R = TypeVar("R")
 S = TypeVar("S")
+Kind = TypeVar("Kind", bound="Signature[Any]")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    A = TypeVarWithDefault("A", contravariant=True, default=Any)
+    """What it takes from the step before it, where that is known: its first argument is missing."""
+else:
+    A = TypeVar("A", contravariant=True)
 
 
-class Signature(Stampable, dict[str, Any], Generic[R]):
+class Signature(Stampable, dict[str, Any], Generic[R, A]):
     """A call that has not been made. It is a plain mapping with Celery's keys, so it travels in messages as it is.
 
     ::
@@ -59,10 +67,10 @@ class Signature(Stampable, dict[str, Any], Generic[R]):
         self._app = app
 
     @classmethod
-    def register_type(cls, name: str | None = None) -> Callable[[type[Signature[Any]]], type[Signature[Any]]]:
+    def register_type(cls, name: str | None = None) -> Callable[[type[Kind]], type[Kind]]:
         """A decorator for a kind of signature of your own: mappings with this ``subtask_type`` become one."""
 
-        def register(kind: type[Signature[Any]]) -> type[Signature[Any]]:
+        def register(kind: type[Kind]) -> type[Kind]:
             cls.TYPES[name or kind.subtask_type or kind.__name__] = kind
             return kind
 
@@ -210,22 +218,29 @@ class Signature(Stampable, dict[str, Any], Generic[R]):
         links = as_list(self.options.get("link"))
         return [self, *(each for link in links for each in signature(link, self._app).flatten_links())]
 
-    @overload  # type: ignore[override]
-    def __or__(self, other: group[S]) -> chain[list[S]]: ...
-    @overload
-    def __or__(self, other: Signature[S]) -> chain[S]: ...
-    def __or__(self, other: object) -> Any:
+    if not TYPE_CHECKING:  # checkers know that the second parameter may be left out; `Generic` does not
+
+        def __class_getitem__(cls, parameters: Any) -> GenericAlias:
+            return GenericAlias(cls, parameters)
+
+    def __or__(self, other: Signature[S, R]) -> chain[S, A]:  # type: ignore[override]
         from celeriac.canvas.chains import chain
 
         if not isinstance(other, Signature):
             return NotImplemented
         return chain(self, other)
 
-    def __ror__(self, other: Mapping[str, Any]) -> chain[R]:  # type: ignore[override]
-        """A chain whose first step is a plain mapping."""
-        from celeriac.canvas.chains import chain
+    if TYPE_CHECKING:  # a mapping may stand for a step; were that known, a wrong step could, too
 
-        return chain(signature(other, self._app), self)
+        def __ror__(self, other: Never) -> Any: ...  # type: ignore[override]
+
+    else:
+
+        def __ror__(self, other: Mapping[str, Any]) -> chain[R]:
+            """A chain whose first step is a plain mapping."""
+            from celeriac.canvas.chains import chain
+
+            return chain(signature(other, self._app), self)
 
     # calling
 
