@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from celeriac import RetryPolicy
 from celeriac.control import Control
 from servers.shop_workers import Shops
 from worker_process import until
@@ -182,3 +184,31 @@ def test_what_a_task_calls_runs(shops: Shops, side: str) -> None:
     shops.clear_diary()
     get(shops.call(side, "spread", 7))
     until(lambda: shops.diary() == ["called 7"], "it runs")
+
+
+def test_b4_the_policy_of_one_call_travels_over_the_broker_and_celerys_worker_passes_over_it(shops: Shops) -> None:
+    def policy(attempts: int) -> RetryPolicy:
+        return RetryPolicy(attempts=attempts, factor=0.05, jitter=False, deadline=60, retry_for=ConnectionError)
+
+    flaky = shops.ours.tasks["shop.flaky"]
+    assert get(flaky.apply_async((2,), queue="ours", task_retry_policy=policy(3))) == 2
+    with pytest.raises(ConnectionError):
+        get(flaky.apply_async((2,), queue="ours", task_retry_policy=policy(2)))
+    assert get(shops.call("ours", "add", 2, 3, task_retry_policy=policy(3))) == 5
+
+
+def test_f7_a_limited_task_is_held_to_its_rate_over_the_broker(shops: Shops) -> None:
+    """Upwards only: how fast it goes is for the machine to say."""
+    name = f"ours@{socket.gethostname()}"
+
+    def limit(rate: str) -> None:
+        (answer,) = Control(shops.ours).rate_limit("shop.moment", rate, [name], reply=True, timeout=10)
+        assert "ok" in answer[name]
+
+    limit("10/s")
+    try:
+        results = [shops.ours.tasks["shop.moment"].apply_async(queue="ours") for _ in range(25)]
+        began = sorted(result.get(timeout=30) for result in results)
+    finally:
+        limit("0")
+    assert all(later - earlier >= 0.8 for earlier, later in zip(began, began[11:], strict=False))
