@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import celery
 import pytest
 from celery import Celery
 
+import celeriac
 from celeriac import Celeriac
 from servers.rabbitmq_server import RabbitServer, shared_rabbitmq
 from servers.redis_server import RedisServer
@@ -20,7 +23,11 @@ from worker_process import until
 __all__ = ["shared_rabbitmq"]
 
 PATIENCE = 15
-SETTINGS = {"result_backend": "rpc://", "result_backend_transport_options": {}}
+SETTINGS = {
+    "result_backend": "rpc://",
+    "result_backend_transport_options": {},
+    "accept_content": ["json", "pickle", "yaml", "msgpack"],
+}
 
 from_each_side = pytest.mark.parametrize("side", ["celery", "ours"])
 
@@ -57,11 +64,11 @@ def another_client(shops: Shops, side: str) -> Iterator[Any]:
         with Celeriac("another", broker=url, backend="rpc://") as app:
             yield lambda name, *args: app.send_task(f"shop.{name}", args, queue="theirs")
         return
-    celery = Celery("another", broker=url, backend="rpc://", set_as_current=False)
-    yield lambda name, *args: celery.send_task(f"shop.{name}", args, queue="ours")
-    celery.backend.remove_pending_result = lambda result: result
-    celery.backend.result_consumer.stop()
-    celery.close()
+    other = Celery("another", broker=url, backend="rpc://", set_as_current=False)
+    yield lambda name, *args: other.send_task(f"shop.{name}", args, queue="ours")
+    other.backend.remove_pending_result = lambda result: result
+    other.backend.result_consumer.stop()
+    other.close()
 
 
 def get(result: Any) -> Any:
@@ -108,6 +115,60 @@ def test_the_last_step_of_a_chain_answers_who_has_called_it(shops: Shops, side: 
         | shops.signature(side, "add", 100, queue=here)
     )
     assert get(chain.apply_async()) == 112
+
+
+ENDS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], tuple[str, str]]] = {
+    "an exception of the task's own": ("close", ("noon", 2), {}, ("FAILURE", "ShopClosed")),
+    "no retry is left": ("give_up", (1,), {}, ("FAILURE", "ShopClosed")),
+    "expired": ("write", ("too late",), {"expires": 0.1, "countdown": 0.3}, ("REVOKED", "TaskRevoked")),
+    "the hard limit": ("nap", (30,), {"time_limit": 0.6}, ("FAILURE", "TimeLimitExceeded")),
+    "the soft limit": ("nap", (30,), {"soft_time_limit": 1, "time_limit": 20}, ("FAILURE", "SoftTimeLimitExceeded")),
+}
+
+
+@from_each_side
+def test_every_end_comes_back_as_what_it_was(shops: Shops, side: str) -> None:
+    """Side by side, as each takes its time; the class by its name, as each side has its own."""
+    results = {end: shops.call(side, task, *args, **options) for end, (task, args, options, _) in ENDS.items()}
+    found = {}
+    for end, result in results.items():
+        with pytest.raises(Exception) as raised:
+            get(result)
+        found[end] = (result.state, type(raised.value).__name__.replace("RevokedError", "Revoked"))
+    assert found == {end: expected for end, (*_, expected) in ENDS.items()}
+
+
+@from_each_side
+def test_what_is_revoked_before_it_starts_comes_back_as_revoked(shops: Shops, side: str) -> None:
+    result = shops.call(side, "write", "revoked", countdown=0.5)
+    result.revoke()
+    with pytest.raises(Exception, match="revoked"):
+        get(result)
+    assert result.state == "REVOKED"
+
+
+@from_each_side
+def test_what_is_due_later_comes_back_later(shops: Shops, side: str) -> None:
+    begin = time.time()
+    later, at_once = shops.call(side, "moment", countdown=0.5), shops.call(side, "moment")
+    assert get(at_once) - begin < 0.5
+    assert 0.5 <= get(later) - begin < 4
+
+
+@from_each_side
+def test_values_come_back_in_every_serializer_and_compressed(shops: Shops, side: str) -> None:
+    value = {"Grüße": ["🥬\n", 1.5, None, True]}
+    ways = [{"serializer": name} for name in ("json", "pickle", "yaml", "msgpack")]
+    ways += [{"compression": name} for name in ("gzip", "bzip2", "zstd")]
+    results = [shops.call(side, "echo", value, **way) for way in ways]
+    assert [get(result) for result in results] == [value] * len(ways)
+
+
+@from_each_side
+def test_the_members_of_a_group_at_both_workers_answer_who_has_called_them(shops: Shops, side: str) -> None:
+    group = {"celery": celery.group, "ours": celeriac.group}[side]
+    members = [shops.signature(side, "add", n, n, queue=("ours", "theirs")[n % 2]) for n in range(10)]
+    assert get(group(members).apply_async()) == [2 * n for n in range(10)]
 
 
 @from_each_side
