@@ -225,6 +225,25 @@ def test_the_deliveries_of_a_message_that_kills_its_workers_are_counted(rabbitmq
     transport.close()
 
 
+def test_what_was_pushed_in_advance_to_a_worker_that_does_not_come_for_it_goes_to_others(rabbitmq_url: str) -> None:
+    """Tasks were fast, and now one is slow: what waits behind it in the transport must not wait for its end."""
+    busy, idle = make(rabbitmq_url), make(rabbitmq_url)
+    sent = [f"{number:03}" for number in range(300)]
+    send(busy, *sent)
+    runs = take(busy, 50)
+    began, rest = time.monotonic(), list[Delivery]()
+    while len(rest) < 250 and time.monotonic() < began + 10:
+        rest += idle.receive(["q"], 250 - len(rest), 1.0)
+    assert sorted(ids(rest)) == sorted(set(sent) - set(ids(runs)))
+    assert {each.count for each in rest} == {1}
+    assert busy.renew(runs) == [], "what runs is still held"
+    idle.ack(rest)
+    send(busy, "new")
+    assert ids(take(busy, 1)) == ["new"], "who comes again is pushed again"
+    busy.close()
+    idle.close()
+
+
 def test_what_a_closed_worker_had_fetched_in_advance_does_not_count(rabbitmq_url: str) -> None:
     transport, other = make(rabbitmq_url), make(rabbitmq_url)
     sent = [f"{number:03}" for number in range(100)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Thread
+from typing import Final
 
 from celeriac.message import Delivery
 
@@ -12,15 +13,18 @@ from .envelope import History
 from .holdings import token_of
 from .link import Channel, Link
 
+_LOOK_EVERY: Final = 0.5
+"""Seconds."""
+
 
 class Intake:
     """A connection that receives, and what it has brought. It beats by itself: nobody may be receiving while tasks run,
     and what is held is held for as long as the broker hears of us."""
 
-    def __init__(self, link: Link, deadline: float) -> None:
+    def __init__(self, link: Link, deadline: float, look_after: Callable[[Intake], None]) -> None:
         self.link = link
         self.channel: Channel = link.open_channel(deadline)
-        Thread(target=self._beat, name="celeriac-amqp-heartbeat", daemon=True).start()
+        self._look_after = look_after
         self.prefetch = 0
         self.consumed: dict[str, tuple[str, str]] = {}
         """The consumers of each queue: its own, and its lane's."""
@@ -31,6 +35,12 @@ class Intake:
         """Those that somebody had and did not settle."""
         self.early: list[tuple[Delivery, History]] = []
         """Those that came out of the ladder before they are due."""
+        for name, run in (("heartbeat", self._beat), ("intake", self._look)):
+            Thread(target=run, name=f"celeriac-amqp-{name}", daemon=True).start()
+
+    def _look(self) -> None:
+        while not self.link.gone.wait(_LOOK_EVERY):
+            self._look_after(self)
 
     def _beat(self) -> None:
         while not self.link.gone.wait(self.link.heartbeat / 3):

@@ -43,8 +43,10 @@ _PROOF: Final = 1.5
 """Seconds in which a broker that is there gives one."""
 _EARLY: Final = 0.002
 """Seconds by which a message may come out of the ladder too early, as clocks differ."""
+_NEGLECTED: Final = 0.5
+"""Seconds without a receive after which what was pushed in advance is given back."""
 _GIVE_BACK: Final = 2.0
-"""Seconds that closing may take for giving back what was pushed in advance."""
+"""Seconds that giving back may take, also when the transport is closed."""
 
 
 class Receiving:
@@ -70,6 +72,8 @@ class Receiving:
         self._wakes: deque[None] = deque()
         self._waiting = 0
         self._wanted = 0
+        self._left = time.monotonic()
+        """When the last receive returned."""
         self._closed = False
 
     # receiving
@@ -93,6 +97,7 @@ class Receiving:
             with self._lock:
                 self._waiting -= 1
                 self._wanted -= limit
+                self._left = time.monotonic()
 
     def _receive(
         self, queues: tuple[str, ...], limit: int, timeout: float | None, deadline: float | None
@@ -189,7 +194,7 @@ class Receiving:
                 link = dial(self._place, self.heartbeat, deadline)
                 link.patience = self._patience
                 try:
-                    intake = self._intake = Intake(link, deadline)
+                    intake = self._intake = Intake(link, deadline, self._give_back_neglected)
                 except BaseException:
                     link.close(0)
                     raise
@@ -219,9 +224,9 @@ class Receiving:
         end them, and set how many the next ones hold."""
         wanted = len(self.holdings.held) + self._wanted
         if wanted > _FEW:
-            if wanted <= intake.prefetch <= 8 * wanted:
+            if 2 * wanted <= intake.prefetch <= 8 * wanted:
                 return []
-            wanted = min(1 << wanted.bit_length(), 2 * _MOST)
+            wanted = min(2 << wanted.bit_length(), 2 * _MOST)
         if wanted == intake.prefetch:
             return []
         intake.prefetch = wanted
@@ -460,10 +465,22 @@ class Receiving:
             self._intake = None
             self.holdings.end_session()
 
+    def _give_back_neglected(self, intake: Intake) -> None:
+        """Called now and then by a thread of the intake's own. What was pushed in advance while tasks were fast must
+        not wait here behind a slow one: others may be idle."""
+        if self._waiting or time.monotonic() - self._left < _NEGLECTED or intake.is_gone:
+            return
+        intake.link.pump()
+        if intake.channel.delivered or any(intake.ready.values()):
+            self._give_back(intake)
+
     def _give_back(self, intake: Intake) -> None:
         """What was pushed in advance goes back as if it had never been here; without this it would count as begun."""
         with suppress(OSError, ChannelClosed):
-            intake.link.send(self._cancel(intake), time.monotonic() + _GIVE_BACK)
+            with self._lock:  # who comes to receive makes consumers anew
+                if self._waiting and not self._closed:
+                    return
+                intake.link.send(self._cancel(intake), time.monotonic() + _GIVE_BACK)
             self._ask_nothing(intake, _GIVE_BACK)  # the consumers are gone when this is answered,
             self._ask_nothing(intake, _GIVE_BACK)  # and what they were pushed meanwhile is here when this is
         self._sort_pushed(intake)
@@ -471,10 +488,16 @@ class Receiving:
             boxes = sorted(intake.ready.items(), key=lambda item: not item[0][1])  # the lanes first
             ready = [each for _, box in boxes for each in box]
             intake.ready.clear()
-        if ready:
-            with suppress(TransportDown):
-                self._line.post([self.again(each, each.count - 1) for each in ready], _GIVE_BACK)
-                self.acknowledge(ready, done=False)
+        if not ready:
+            return
+        try:
+            self._line.post([self.again(each, each.count - 1) for each in ready], _GIVE_BACK)
+        except TransportDown:  # then they stay here
+            with self._lock:
+                for each in ready:
+                    intake.ready.setdefault((each.queue, True), deque()).append(each)
+        else:
+            self.acknowledge(ready, done=False)
 
     def before_fork(self) -> None:
         """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
