@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from celeriac.relay import RELAY
+
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.task import Task
@@ -150,6 +152,21 @@ def _chord_unlock(app: Celeriac) -> Callable[..., Any]:
     return chord_unlock
 
 
+def _relay(app: Celeriac) -> Callable[..., Any]:
+    def relay(group: str) -> None:
+        """Call the body of a chord whose last member another system's worker has counted: its messages name us, as the
+        body is too large to be in each of them."""
+        from celeriac.worker.join import JOIN_LEASE, complete
+
+        record = app.backend.driver.join_relayed(group, JOIN_LEASE)
+        if record is not None:
+            completed = complete(app, group, record)
+            app.caller.publish(completed.publications)
+            completed.close(app)
+
+    return relay
+
+
 def _called(app: Celeriac, task: Mapping[str, Any], args: tuple[Any, ...]) -> Any:
     from celeriac.canvas import signature
 
@@ -173,12 +190,14 @@ _TASKS: Final[Mapping[str, Callable[[Any], Callable[..., Any]]]] = {
     "celery.group": _group,
     "celery.chain": _chain,
     "celery.chord": _chord,
+    RELAY: _relay,
 }
 _OPTIONS: Final[Mapping[str, dict[str, Any]]] = {
     "celery.backend_cleanup": {"ignore_result": True},
     "celery.chord_unlock": {"bind": True, "max_retries": None, "ignore_result": True, "default_retry_delay": POLL},
     "celery.chain": {"bind": True},
     "celery.chord": {"bind": True},
+    RELAY: {"ignore_result": True},
 }
 
 NAMES: Final = frozenset(_TASKS)

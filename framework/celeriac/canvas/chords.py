@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from celeriac.canvas.groups import compile_members, group
-from celeriac.canvas.plan import BATCH, Join, Plan
+from celeriac.canvas.plan import BATCH, JOIN_SERIALIZER, Join, Plan
 from celeriac.canvas.reading import as_list, signature
 from celeriac.canvas.signatures import A, Signature
 from celeriac.canvas.stamps import StampingVisitor, merged
 from celeriac.ids import new_id
+from celeriac.relay import LIMIT, relay_to
 
 if TYPE_CHECKING:
     from celeriac.result import AsyncResult, GroupResult
@@ -20,7 +21,7 @@ S = TypeVar("S")
 
 MARK = {"celeriac": "join"}
 """What a member's message carries in ``embed["chord"]``: the rest stands in the group's completion record. Where other
-systems count in the same store (``shared-join``), it carries the body, as theirs do."""
+systems count in the same store (``shared-join``), it carries the body, as theirs do; of a large one, a `relay`."""
 
 
 @Signature.register_type("chord")
@@ -183,7 +184,7 @@ class chord(Signature[R, A]):  # noqa: N801 (Celery's name)
         body = self.whole_body()
         group_id = self.header.options["task_id"]
         members = list(self.header.members)
-        results = compile_members(plan, group_id, members, self.header_options(), 0, self.mark(body))
+        results = compile_members(plan, group_id, members, self.header_options(), 0, self.mark(body, group_id))
         if results:
             plan.joins.append(Join(group_id, [result.id for result in results], dict(body)))
         else:
@@ -197,9 +198,15 @@ class chord(Signature[R, A]):  # noqa: N801 (Celery's name)
             options["link_error"] = as_list(self.options.get("link_error"))
         return options
 
-    def mark(self, body: Signature[Any]) -> Any:
+    def mark(self, body: Signature[Any], group_id: str) -> Any:
         """What the messages of the members carry for the chord."""
-        return dict(body) if self.app.backend.driver.supports("shared-join") else MARK
+        app = self.app
+        if not app.backend.driver.supports("shared-join"):
+            return MARK
+        size = len(app.codec.serializer(JOIN_SERIALIZER).dumps(dict(body)))
+        if size <= LIMIT:
+            return dict(body)
+        return relay_to(group_id, app.default_queue, f"{group_id}:body")
 
     def result(self, parent: AsyncResult[Any] | GroupResult[Any] | None = None) -> AsyncResult[Any] | GroupResult[Any]:
         return self.body.result(self.header.result(parent) if self.header.tasks else parent)

@@ -32,7 +32,7 @@ def send_chord(
     body = whole.whole_body()
     body.fix()
     group_id = header.options.get("task_id") or new_id()
-    mark, shared = whole.mark(body), whole.header_options()
+    mark, shared = whole.mark(body, group_id), whole.header_options()
     driver = app.backend.driver
     driver.join_open(group_id, None, b"")
     results: list[AsyncResult[Any]] = []

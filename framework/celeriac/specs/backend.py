@@ -149,6 +149,12 @@ class ResultBackend(Driver):
         and gives the body to nobody once they have claimed it."""
         raise NotImplementedError
 
+    def join_relayed(self, group: str, lease: float) -> bytes | None:
+        """Needs ``shared-join``. The other system has counted the last member of a group that we have opened, and
+        leaves its body to us: claim it for `lease` seconds and return it, whoever has claimed it there; None when it
+        is claimed here, or closed."""
+        raise NotImplementedError
+
     def join_entries(self, group: str) -> list[bytes]:
         """Needs ``shared-join``. The entries of a group's members, theirs and ours, in the order of their places."""
         raise NotImplementedError

@@ -141,3 +141,35 @@ def test_a_retried_member_of_a_chord_counts_once(canvas: Any, s: Step, at: str) 
 def test_a_chord_of_many(canvas: Any, s: Step) -> None:
     members = [s("add", number, 0, at="ours" if number % 3 else "theirs") for number in range(100)]
     assert get(canvas.chord(members)(s("total", at="ours"))) == sum(range(100))
+
+
+@pytest.mark.parametrize("last", ["ours", "theirs"])
+def test_a_body_too_large_for_every_message_is_called_whoever_counts(shops: Shops, last: str) -> None:
+    import celeriac
+
+    shops.clear_diary()
+    large = {"padding": "x" * 10_000}
+
+    def s(name: str, *args: Any, at: str, **options: Any) -> Any:
+        return shops.signature("ours", name, *args, queue=at, **options)
+
+    members = [*(s("add", number, 1, at=OTHER[last]) for number in range(3)), s("add", 3, 1, at=last, countdown=0.6)]
+    result = celeriac.chord(members)(s("echo", at="theirs", headers=large))
+    assert get(result) == [1, 2, 3, 4]
+
+    members[3] = s("divide", 1, 0, at=last, countdown=0.6)
+    body = s("total", at="theirs", headers=large).link_error(s("write_failure", at="theirs"))
+    failing = celeriac.chord(members)(body)
+    assert "ZeroDivisionError" in str(error_of(failing))
+    until(lambda: shops.diary() == [f"failed {failing.id}"], "the error callback of the body runs, once")
+
+
+def test_our_stamps_are_read_by_their_workers(shops: Shops) -> None:
+    import celeriac
+
+    steps = celeriac.chain(
+        shops.signature("ours", "add", 1, 1, queue="ours"),
+        shops.signature("ours", "request", queue="theirs", immutable=True),
+    )
+    seen = get(steps.stamp(tenant="blue").apply_async())
+    assert (seen["stamps"], seen["stamped_headers"]) == ({"tenant": "blue"}, ["tenant"])

@@ -19,7 +19,7 @@ from celeriac.canvas import StampingVisitor
 from celeriac.errors import ChordError, ConfigurationError
 from celeriac.testing import WorkerInTest, start_worker
 from kernel.parity.places import EVERYWHERE, working
-from servers.redis_server import own_redis, redis_server, shared_redis
+from servers.redis_server import RedisServer, own_redis, redis_server, shared_redis
 
 __all__ = ["own_redis", "redis_server", "shared_redis"]
 
@@ -549,3 +549,20 @@ def test_d10_a_member_weighs_the_same_however_wide_the_chord_is(app: Celeriac, w
             return max(len(message.body) for message in app.transport.peek("celery", width))
 
     assert heaviest(2) == heaviest(600) == heaviest(3000)
+
+
+def test_d10_messages_do_not_grow_with_what_follows_a_chord(app: Celeriac, redis_server: RedisServer) -> None:
+    """On Redis, where members carry the body for Celery's workers, a large one is left in the completion record."""
+    total, echo = app.tasks["total"], app.tasks["echo"]
+    for where in ({}, {"broker_url": redis_server.url, "result_backend": redis_server.url}):
+        with start_worker(app, queues=["nothing"], **where):
+            wide = group(echo.si(n) for n in range(300))
+            (group(echo.s(1), echo.s(2)) | total.s() | wide | total.s()).delay()
+            sizes = [len(message.body) for message in app.transport.peek("celery", 10)]
+            assert len(sizes) == 2
+            assert max(sizes) < 1000
+        with start_worker(app, **where) as worker:
+            result = (group(echo.s(1), echo.s(2)) | total.s() | wide | total.s()).delay()
+            assert result.get(timeout=10) == sum(range(300))
+            worker.drain()
+            app.transport.purge("celery")

@@ -94,6 +94,9 @@ class RedisBackend(ResultBackend):
     def join_share(self, group: str, arrivals: Sequence[Arrival]) -> None:
         self._joins.share(group, arrivals)
 
+    def join_relayed(self, group: str, lease: float) -> bytes | None:
+        return self._joins.relayed(group, lease)
+
     def join_entries(self, group: str) -> list[bytes]:
         return self._joins.entries(group)
 

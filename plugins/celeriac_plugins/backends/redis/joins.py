@@ -53,6 +53,12 @@ class Joins:
             arguments += (arrival.member, "+inf" if arrival.place is None else arrival.place, arrival.entry)
         self._line.run(scripts.SHARE, self._keys(group), arguments)
 
+    def relayed(self, group: str, lease: float) -> bytes | None:
+        now = self._now()
+        arguments = (_CLAIMS_LIFE, group, now, now + lease)
+        body: bytes | None = self._line.run(scripts.RELAYED, self._keys(group), arguments)
+        return body
+
     def entries(self, group: str) -> list[bytes]:
         (found,) = self._line.call([("ZRANGE", f"{self._shared}{group}.j", 0, -1)])
         return list(found)

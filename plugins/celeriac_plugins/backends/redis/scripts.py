@@ -137,6 +137,16 @@ return claim(join, claims, shared, ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 """,
 )
 
+RELAYED: Final = Script.of(
+    _CLAIM,
+    """
+-- KEYS: as of ARRIVE. ARGV: life of the claims, group, now, until. Celery's workers have claimed it, or are done with
+-- it, and have told us: so their claim is set aside.
+if redis.call('GET', KEYS[8]) ~= 'celeriac' then redis.call('DEL', KEYS[8]) end
+return claim(KEYS[1], KEYS[3], KEYS[8], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+""",
+)
+
 CLOSE: Final = Script.of("""
 -- KEYS: as of ARRIVE. ARGV: group, milliseconds for which it is remembered that it was.
 redis.call('DEL', KEYS[2])
