@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from celeriac.app import Celeriac
 
 
+MOST_CHILDREN = 1000
+"""So many of the tasks that a run has called are remembered: a run that calls a million is not to hold them all."""
+
+
 class Context:
     """The request of a running task. Fields have Celery's names; every one has a value, also for direct calls."""
 
@@ -230,7 +234,7 @@ class Context:
     def add_child(self, result: Any, app: Celeriac) -> None:
         """This run has called another task; remembered if the task's ``trail`` is on."""
         task = app.tasks.get(self.task)
-        if task is None or task.trail:
+        if (task is None or task.trail) and len(self.children) < MOST_CHILDREN:
             self.children.append(result)
 
     @property

@@ -154,10 +154,13 @@ class group(Signature[list[R], A]):  # noqa: N801 (Celery's name)
 
     def freeze(self, task_id: str | None = None) -> GroupResult[R]:  # type: ignore[override]
         """Give the group and its members their ids, and return its result before it is called."""
-        if task_id is not None:
-            cast("dict[str, Any]", self.options)["task_id"] = task_id
+        self.fix_end(task_id)
         self.fix()
         return self.result()
+
+    def fix_end(self, task_id: str | None) -> None:
+        if task_id is not None:
+            cast("dict[str, Any]", self.options)["task_id"] = task_id
 
     def fix(self, make: Callable[[], str] = new_id) -> str:
         self.kwargs["tasks"] = list(self.members)
@@ -226,6 +229,7 @@ def compile_members(
             results.append(AsyncResult(headers["id"], member.app, task=member.task))
             continue
         whole = member.clone(args, kwargs, **{name: common[name] for name in common if name not in member.options})
+        _add_links(cast("dict[str, Any]", whole.options), common, member.options)
         whole.fix()
         for place, end in enumerate(whole.ends(), first + len(results)):
             _mark(cast("dict[str, Any]", end.options), marks, place)
@@ -245,6 +249,7 @@ def _message_of(
     """Of a member that is a task: what its clone would compile to, without making one."""
     own: dict[str, Any] = member["options"]
     options: Any = {**common, **own}
+    _add_links(options, common, own)
     _mark(options, marks, place)
     given, named = member["args"], member["kwargs"]
     if not member["immutable"]:
@@ -254,6 +259,14 @@ def _message_of(
     if "task_id" in own:
         own["task_id"] = publication.message.headers["id"]  # of a unique task, an equal call may stand for this one
     return publication
+
+
+def _add_links(options: dict[str, Any], common: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Callbacks of the group are in addition to those of a member."""
+    for name in ("link", "link_error"):
+        if name in common and name in own:
+            more = as_list(common[name])
+            options[name] = [*as_list(own[name]), *(link for link in more if link not in as_list(own[name]))]
 
 
 def _mark(options: dict[str, Any], marks: Mapping[str, Any], place: int) -> None:

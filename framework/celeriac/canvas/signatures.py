@@ -255,8 +255,7 @@ class Signature(Stampable, dict[str, Any], Generic[R, A]):
         if self.app.conf.task_always_eager:
             eager: AsyncResult[R] = self.apply(args, kwargs, **options)
             return eager
-        whole = self.clone(args, kwargs, **options)
-        whole.fix()
+        whole = self._called(args, kwargs, options)
         plan = Plan()
         whole.compile(plan)
         plan.send(self.app)
@@ -267,9 +266,15 @@ class Signature(Stampable, dict[str, Any], Generic[R, A]):
         group's."""
         from celeriac.canvas.local import run_here
 
+        return run_here(self._called(args, kwargs, options))
+
+    def _called(self, args: Iterable[Any], kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Self:
+        """A copy as it is called, with fixed ids. An id that is given is that of its end."""
+        task_id = options.pop("task_id", None)
         whole = self.clone(args, kwargs, **options)
+        whole.fix_end(task_id)
         whole.fix()
-        return run_here(whole)
+        return whole
 
     async def adelay(self, *args: Any, **kwargs: Any) -> AsyncResult[R]:
         """`delay` that never blocks the event loop."""
@@ -292,11 +297,15 @@ class Signature(Stampable, dict[str, Any], Generic[R, A]):
 
     def freeze(self, task_id: str | None = None) -> AsyncResult[R]:
         """Give its tasks their ids, and return its result before it is called."""
+        self.fix_end(task_id)
+        self.fix()
+        return cast("AsyncResult[R]", self.result())
+
+    def fix_end(self, task_id: str | None) -> None:
+        """Give its end this id, if it is one."""
         if task_id is not None:
             for end in self.ends()[:1]:
                 cast("dict[str, Any]", end.options)["task_id"] = task_id
-        self.fix()
-        return cast("AsyncResult[R]", self.result())
 
     def fix(self, make: Callable[[], str] = new_id) -> str:
         """Give every task in it that has no id one that `make` makes. Returns the id of the whole."""

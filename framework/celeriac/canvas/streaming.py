@@ -30,6 +30,7 @@ def send_chord(
     check_joins(app)
     args, whole = tuple(args), whole.replace(options={**whole.options, **options})
     body = whole.whole_body()
+    body.fix_end(whole.options.get("task_id"))
     body.fix()
     group_id = header.options.get("task_id") or new_id()
     mark, shared = whole.mark(body, group_id), whole.header_options()

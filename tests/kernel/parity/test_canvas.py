@@ -162,6 +162,30 @@ def test_d1_a_kind_of_signature_can_be_added(app: Celeriac) -> None:
         del Signature.TYPES["twice"]
 
 
+def test_d1_an_id_that_is_given_to_a_call_is_that_of_its_end(app: Celeriac, worker: WorkerInTest) -> None:
+    add, total = app.tasks["add"], app.tasks["total"]
+    for number, whole in enumerate(
+        [
+            add.s(1, 1),
+            add.s(1, 0) | add.s(1),
+            chord([add.s(1, 1)], total.s()),
+            chord([add.s(0, 0)] * 600 + [add.s(1, 1)], total.s()),
+        ]
+    ):
+        result = whole.apply_async(task_id=f"mine-{number}")
+        assert result.id == f"mine-{number}"
+        assert result.get(timeout=5) == 2
+    assert group(add.s(1, 1), add.s(1, 1)).apply_async(task_id="group").id == "group"
+
+
+def test_d1_callbacks_of_a_group_are_in_addition_to_those_of_its_members(app: Celeriac, worker: WorkerInTest) -> None:
+    fail, heard, told = app.tasks["fail"], app.tasks["heard"], app.tasks["told"]
+    result = group(fail.s().on_error(heard.s()), fail.s(1) | fail.s()).apply_async(link_error=told.s())
+    result.get(timeout=5, propagate=False)
+    worker.drain()
+    assert sorted(each[0] for each in seen(app)) == ["heard", "told", "told"]
+
+
 # D2
 
 
