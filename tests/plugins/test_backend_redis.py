@@ -376,6 +376,20 @@ def test_a_group_that_celery_has_opened_is_counted_together(backend: RedisBacken
     assert backend.join_arrive("g", ["last"], 10) is None
 
 
+@pytest.mark.parametrize("claim", ["the token of a Celery worker", "done"])
+def test_a_body_that_celery_leaves_to_us_is_ours_whoever_has_claimed_it(
+    backend: RedisBackend, behind: redis.Redis, claim: str
+) -> None:
+    backend.join_open("g", 1, b"body")
+    behind.set("celery-taskset-meta-g.c", claim)
+    assert backend.join_arrive("g", ["a"], 10) is None
+    assert backend.join_relayed("g", 10) == b"body"
+    assert backend.join_relayed("g", 10) is None
+    backend.join_close("g")
+    assert backend.join_relayed("g", 10) is None
+    assert backend.join_relayed("unknown", 10) is None
+
+
 def test_a_body_that_celery_has_claimed_is_left_to_it(backend: RedisBackend, behind: redis.Redis) -> None:
     backend.join_open("g", 1, b"body")
     behind.set("celery-taskset-meta-g.c", "the token of a Celery worker")
