@@ -24,8 +24,10 @@ _HOMES = {
     "AsyncResult": "result",
     "Celeriac": "app",
     "Context": "context",
+    "Exchange": "exchanges",
     "GroupResult": "result",
     "Ignore": "errors",
+    "Queue": "exchanges",
     "Reject": "errors",
     "Retry": "errors",
     "RetryPolicy": "retry",
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from celeriac.context import Context
     from celeriac.current import current_app, shared_task
     from celeriac.errors import Ignore, Reject, Retry, SoftTimeLimitExceeded
+    from celeriac.exchanges import Exchange, Queue
     from celeriac.log import get_task_logger
     from celeriac.result import AsyncResult, GroupResult, ResultSet, allow_join_result, denied_join_result
     from celeriac.retry import RetryPolicy
@@ -69,8 +72,10 @@ __all__ = [
     "AsyncResult",
     "Celeriac",
     "Context",
+    "Exchange",
     "GroupResult",
     "Ignore",
+    "Queue",
     "Reject",
     "ResultSet",
     "Retry",

@@ -178,7 +178,7 @@ class Celeriac(Parts):
 
     def configured(self) -> None:
         """Settings have changed: forget what was worked out from them."""
-        for name in ("codec", "caller", "routes"):
+        for name in ("codec", "caller", "routes", "bindings", "brokers", "write brokers"):
             self._parts.pop(name, None)
         if self.finalized:
             self._annotate(self._tasks.values())
@@ -410,7 +410,7 @@ class Celeriac(Parts):
     ) -> Result[Any]:
         """Call a task by its name; it need not be known here."""
         publication = self.caller.build(name, tuple(args or ()), dict(kwargs or {}), options)
-        self.caller.publish([publication], options.get("publish_timeout"))
+        self.caller.publish([publication], options.get("publish_timeout"), options)
         return self.result_of(publication)
 
     def send_batch(self, signatures: Iterable[Signature[Any]], size: int = 500) -> list[Result[Any]]:

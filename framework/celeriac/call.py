@@ -6,7 +6,7 @@ import os
 import reprlib
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -14,8 +14,10 @@ from celeriac.context import current
 from celeriac.errors import ConfigurationError, TransportDown, UnsupportedCapability
 from celeriac.ids import new_id
 from celeriac.message import Message, Publication
+from celeriac.publish_retry import pause_without_policy, publish_retry_from
 from celeriac.retry import HEADER as RETRY_POLICY
 from celeriac.retry import policy_from
+from celeriac.settings.coercion import to_delivery_mode
 from celeriac.unique import UNIQUE, Unique, publishing
 
 if TYPE_CHECKING:
@@ -23,13 +25,13 @@ if TYPE_CHECKING:
     from celeriac.context import Context
     from celeriac.retry import RetryPolicy
     from celeriac.specs.serializer import Serializer
+    from celeriac.specs.transport import Transport
     from celeriac.task import Task
 
 AGAIN = "x-celeriac-again"
 """Header of a message that may have been published before: its receiver looks first whether the task is finished."""
 
 _SHORT = 64
-_RETRY_FIRST, _RETRY_MOST = 0.02, 0.5
 
 
 class CallOptions(TypedDict, total=False):
@@ -43,8 +45,18 @@ class CallOptions(TypedDict, total=False):
     expires: float | datetime
     """Seconds from now, or the time, after which the task is not started any more."""
     queue: str
+    exchange: str
+    """With `routing_key`, instead of `queue`, which wins: the queues of ``task_queues`` that are bound to it."""
     routing_key: str
-    """On the embedded transports the same as `queue`, which wins."""
+    """Compared with the bindings of `exchange`, or the default one; where there are none, the name of a queue."""
+    delivery_mode: int | str
+    """2 or ``persistent``, 1 or ``transient``."""
+    retry: bool
+    """Whether a publish that failed is tried again; the setting is ``task_publish_retry``."""
+    retry_policy: Mapping[str, Any]
+    """How; the setting is ``task_publish_retry_policy``."""
+    mandatory: bool
+    """Taken: there is always a queue, a message is never dropped for the lack of one."""
     priority: int
     """0 to 9, 9 first."""
     serializer: str
@@ -149,6 +161,9 @@ class Caller:
         self._inherits: bool = conf.task_inherit_parent_priority
         self._timeout: float = conf.task_publish_timeout
         self._max_size = app.codec.max_size
+        self._delivery_mode: int = conf.task_default_delivery_mode
+        self._fans_out = bool(conf.task_queues)
+        """Whether a message may go to several queues."""
         self._known_queues = app.known_queues
         self._tracks: bool = conf.task_track_queued
         if conf.task_send_sent_event:
@@ -188,7 +203,7 @@ class Caller:
         context = current.get()
         if context is not None and not context.called_directly:
             priority = self._inherit(context, headers, priority)
-        properties: dict[str, Any] = {"correlation_id": task_id, "delivery_mode": 2}
+        properties: dict[str, Any] = {"correlation_id": task_id, "delivery_mode": self._delivery_mode}
         if prepared.is_answered and "reply_to" not in options:
             address = self.address()
             if address is not None:
@@ -236,10 +251,7 @@ class Caller:
             headers.update(options["headers"])
         if options.get("task_retry_policy"):
             headers[RETRY_POLICY] = policy_from(options["task_retry_policy"]).as_header()
-        if "priority" in options:
-            properties["priority"] = options["priority"]
-        if options.get("reply_to"):
-            properties["reply_to"] = options["reply_to"]
+        _set_properties(options, properties)
         embed = {
             "callbacks": _as_list(options.get("link")),
             "errbacks": _as_list(options.get("link_error")),
@@ -254,11 +266,19 @@ class Caller:
         if encoded.compression:
             headers["compression"] = encoded.compression
         message = Message(headers, properties, encoded.body, encoded.content_type, encoded.content_encoding)
-        publication = Publication(options.get("queue") or options.get("routing_key") or queue, message, due)
+        chosen, *also = self._queues(options) or (queue,)
+        publication = Publication(chosen, message, due, tuple(also))
         unique = options.get("unique", prepared.unique)
         if unique:
             self._claim(unique, publication, args, kwargs, any(embed.values()), "task_id" not in options)
         return publication
+
+    def _queues(self, options: CallOptions) -> list[str]:
+        """The queues that a call names, itself or by exchange and routing key; empty when it names none."""
+        if options.get("queue"):
+            return [options["queue"]]
+        exchange, key = options.get("exchange"), options.get("routing_key")
+        return self._app.bindings.queues(exchange, key) if exchange or key else []
 
     def _claim(
         self,
@@ -287,7 +307,9 @@ class Caller:
         driver = self._app.backend.driver
         return None if driver.supports("shared") else driver.reply_to(self._app.conf.task_publish_timeout)
 
-    def publish(self, batch: Sequence[Publication], timeout: float | None = None) -> None:
+    def publish(
+        self, batch: Sequence[Publication], timeout: float | None = None, options: CallOptions = _NO_OPTIONS
+    ) -> None:
         """Hand messages to the broker, all or none, within one hard deadline that covers everything.
 
         Raises:
@@ -297,35 +319,50 @@ class Caller:
         if app.has_unique and any(UNIQUE in publication.message.headers for publication in batch):
             with publishing(app, batch) as sent:
                 if sent:
-                    self._publish(sent, timeout)
+                    self._publish(sent, timeout, options)
         else:
-            self._publish(batch, timeout)
+            self._publish(batch, timeout, options)
 
-    def _publish(self, batch: Sequence[Publication], timeout: float | None) -> None:
+    def _publish(self, batch: Sequence[Publication], timeout: float | None, options: CallOptions) -> None:
         app = self._app
-        deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
+        timeout = self._timeout if timeout is None else timeout
+        deadline = time.monotonic() + timeout
+        if self._fans_out:
+            batch = [each for publication in batch for each in _fanned_out(publication)]
         if self._known_queues is not None:
             self.check_queues(batch)
-        if not app.transport.supports("delay") and any(publication.due is not None for publication in batch):
+        if not app.write_transport.supports("delay") and any(publication.due is not None for publication in batch):
             raise UnsupportedCapability("this transport cannot delay messages: no countdown, eta or retry with a delay")
         if app.hooks.before_publish:
             app.hooks.before_publish(app=app, batch=batch)
         if self._tracks:
             app.backend.store_queued(batch)
-        pause = _RETRY_FIRST
+        retries = 0
         while True:
+            transport = app.write_transport
             try:
-                app.transport.publish(batch, max(deadline - time.monotonic(), 0.001))
+                transport.publish(batch, max(deadline - time.monotonic(), 0.001))
                 break
-            except TransportDown:
-                if not app.conf.task_publish_retry or time.monotonic() + pause >= deadline:
+            except TransportDown as error:
+                pause = self._pause(retries, error, options, transport)
+                if pause is None or time.monotonic() + pause >= deadline:
                     raise
             for publication in batch:  # the first one may be there, and only its confirmation was lost
                 publication.message.headers[AGAIN] = True
             time.sleep(pause)
-            pause = min(pause * 2, _RETRY_MOST)
+            retries += 1
         if app.hooks.after_publish:
             app.hooks.after_publish(app=app, batch=batch)
+
+    def _pause(self, retries: int, error: TransportDown, options: CallOptions, transport: Transport) -> float | None:
+        """Seconds before a publish is tried again; None: it is not. Of several brokers, the next is tried at once."""
+        conf = self._app.conf
+        if self._app.fail_over(transport) and retries < len(self._app.write_brokers) - 1:
+            return 0.0
+        if not options.get("retry", conf.task_publish_retry):
+            return None
+        policy = options.get("retry_policy") or conf.task_publish_retry_policy
+        return publish_retry_from(policy).pause(retries, error) if policy else pause_without_policy(retries)
 
     def check_queues(self, batch: Sequence[Publication]) -> None:
         """Refuse queues that are not configured, where ``task_create_missing_queues`` is off."""
@@ -381,6 +418,23 @@ class Caller:
         headers["expires"] = moment.isoformat()
 
 
+def _set_properties(options: CallOptions, properties: dict[str, Any]) -> None:
+    """What a broker is to know of a message."""
+    if "priority" in options:
+        properties["priority"] = options["priority"]
+    if options.get("reply_to"):
+        properties["reply_to"] = options["reply_to"]
+    if options.get("delivery_mode"):
+        properties["delivery_mode"] = to_delivery_mode(options["delivery_mode"])
+
+
+def _fanned_out(publication: Publication) -> Iterator[Publication]:
+    """One for each queue that the message goes to."""
+    yield publication
+    for queue in publication.also:
+        yield Publication(queue, publication.message, publication.due)
+
+
 _EMPTY_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 _PLACE = frozenset({"task_id", "group_id", "group_index", "chord"})
@@ -429,7 +483,19 @@ def unknown_option(name: str) -> ConfigurationError:
     """What to raise for an option that calls do not have."""
     from celeriac.nearest import did_you_mean
 
+    if name in _NOT_OPTIONS:
+        return ConfigurationError(f"apply_async takes no {name!r}: {_NOT_OPTIONS[name]}")
     return ConfigurationError(f"apply_async has no option {name!r}{did_you_mean(name, KNOWN_OPTIONS)}")
+
+
+_OWN_CONNECTION = "an app has one connection for all its calls (app.write_transport); leave it out"
+_NOT_OPTIONS = {
+    "connection": _OWN_CONNECTION,
+    "producer": _OWN_CONNECTION,
+    "publisher": _OWN_CONNECTION,
+    "immediate": "no broker of today knows it; set `expires`",
+    "group": "membership of a group is given by canvas: group(…), or group_id=",
+}
 
 
 _repr = reprlib.Repr()

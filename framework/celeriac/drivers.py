@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from celeriac.errors import UnknownDriver
+from celeriac.failover import Failover, split_urls
 from celeriac.kinds import BACKEND, LOGGER, POOL, SCHEDULER, TRANSPORT
 from celeriac.settings.urls import split_scheme
 from celeriac.specs.backend import BackendOptions
@@ -25,8 +26,18 @@ if TYPE_CHECKING:
 
 
 def broker_url(app: Celeriac) -> str:
-    """The broker's URL: the setting, or the embedded file."""
-    return app.conf.broker_url or embedded_url(app)
+    """The URL of the broker that is read from, or several with semicolons: the setting, or the embedded file."""
+    return app.conf.broker_read_url or app.conf.broker_url or embedded_url(app)
+
+
+def write_url(app: Celeriac) -> str:
+    """The same of the broker that calls go to."""
+    return app.conf.broker_write_url or app.conf.broker_url or embedded_url(app)
+
+
+def make_failover(app: Celeriac, url: str) -> Failover:
+    """The brokers that a URL names."""
+    return Failover(split_urls(app.registry, url), app.conf.broker_failover_strategy)
 
 
 def embedded_url(app: Celeriac) -> str:
@@ -43,15 +54,14 @@ def backend_url(app: Celeriac) -> str:
     file."""
     if app.conf.result_backend:
         return app.conf.result_backend
-    url = broker_url(app)
+    url = split_urls(app.registry, broker_url(app))[0]
     if app.registry.for_scheme(BACKEND, split_scheme(url)[0]) in app.registry.names(BACKEND):
         return url
     return embedded_url(app)
 
 
-def make_transport(app: Celeriac) -> Transport:
-    """The transport that the settings name; nothing is opened yet."""
-    url = broker_url(app)
+def make_transport(app: Celeriac, url: str) -> Transport:
+    """The transport for a broker; nothing is opened yet."""
     scheme = split_scheme(url)[0]
     try:
         driver: Any = app.registry.load(TRANSPORT, app.registry.for_scheme(TRANSPORT, scheme))

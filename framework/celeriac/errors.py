@@ -127,6 +127,10 @@ class TransportDown(TransportError, ConnectionError):
     """The broker cannot be reached, or did not answer within the deadline."""
 
 
+OperationalError = TransportDown
+"""Celery's name for TransportDown."""
+
+
 class TransportCorrupt(TransportError):
     """The store behind the transport is damaged."""
 

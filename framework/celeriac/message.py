@@ -64,6 +64,8 @@ class Publication(msgspec.Struct, array_like=True, gc=False):
     queue: str
     message: Message
     due: float | None = None
+    also: tuple[str, ...] = ()
+    """More queues that get the message; the kernel makes publications of them, transports see none."""
 
 
 class Delivery:

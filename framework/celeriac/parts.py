@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from threading import RLock
+from contextlib import contextmanager, suppress
+from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from celeriac.clock import Clock
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from celeriac.call import Caller
     from celeriac.codec import Codec
     from celeriac.events import Events
+    from celeriac.exchanges import Bindings
+    from celeriac.failover import Failover
     from celeriac.hooks import Hooks
     from celeriac.registry import Registry
     from celeriac.result import ResultStore
     from celeriac.routing import Routes
     from celeriac.settings import Settings, Source
     from celeriac.specs.transport import Transport
+
+
+_CONNECTIONS = ("events", "write transport", "transport", "backend")
+"""The parts that must not be used across a fork, and are closed with the app."""
 
 
 class Parts:
@@ -142,12 +148,32 @@ class Parts:
         return self._part("routes", self._make_routes) if routes is None else routes  # type: ignore[no-any-return]
 
     @property
+    def bindings(self) -> Bindings:
+        """Which queues exchanges and routing keys lead to."""
+        return self._part("bindings", self._make_bindings)  # type: ignore[no-any-return]
+
+    @property
     def transport(self) -> Transport:
         """The broker, for this process."""
         part = self._parts.get("transport")
         if part is None or self._pid != os.getpid():
             part = self._part("transport", self._make_transport)
         return part  # type: ignore[no-any-return]
+
+    @property
+    def write_transport(self) -> Transport:
+        """The broker that calls go to, for this process; `transport`, unless the settings name another one."""
+        return self._part("write transport", self._make_write_transport)  # type: ignore[no-any-return]
+
+    @property
+    def brokers(self) -> Failover:
+        """Which of several brokers is read from."""
+        return self._part("brokers", self._make_brokers)  # type: ignore[no-any-return]
+
+    @property
+    def write_brokers(self) -> Failover:
+        """Which of several brokers calls go to."""
+        return self._part("write brokers", self._make_write_brokers)  # type: ignore[no-any-return]
 
     @property
     def backend(self) -> ResultStore:
@@ -192,10 +218,32 @@ class Parts:
 
         return Routes(self.conf.task_routes)
 
+    def _make_bindings(self) -> Bindings:
+        from celeriac.exchanges import Bindings
+
+        return Bindings(self._app)
+
     def _make_transport(self) -> Transport:
         from celeriac.drivers import make_transport
 
-        return make_transport(self._app)
+        return make_transport(self._app, self.brokers.url)
+
+    def _make_brokers(self) -> Failover:
+        from celeriac.drivers import broker_url, make_failover
+
+        return make_failover(self._app, broker_url(self._app))
+
+    def _make_write_brokers(self) -> Failover:
+        from celeriac.drivers import broker_url, make_failover, write_url
+
+        url = write_url(self._app)
+        return self.brokers if url == broker_url(self._app) else make_failover(self._app, url)
+
+    def _make_write_transport(self) -> Transport:
+        from celeriac.drivers import make_transport
+
+        brokers = self.write_brokers
+        return self.transport if brokers is self.brokers else make_transport(self._app, brokers.url)
 
     def _make_backend(self) -> ResultStore:
         from celeriac.result import ResultStore
@@ -205,14 +253,35 @@ class Parts:
     def after_fork(self) -> None:
         """This is a forked child: leave the parent's connections alone (not even close them) and make own ones."""
         self._pid = os.getpid()
-        self._inherited.append([self._parts.pop(name, None) for name in ("events", "transport", "backend", "caller")])
+        self._inherited.append([self._parts.pop(name, None) for name in (*_CONNECTIONS, "caller")])
         self.on_after_fork.send(self)
 
     def replace_transport(self) -> Transport | None:
         """Make a new transport and return the one that was in use, for the caller to close: it is broken."""
         old = self._parts.get("transport")
-        self._parts["transport"] = self._make_transport()
+        new = self._parts["transport"] = self._make_transport()
+        if old is not None and self._parts.get("write transport") is old:
+            self._parts["write transport"] = new
         return old
+
+    def fail_over(self, failed: Transport) -> bool:
+        """Go on to the next of several brokers, unless somebody has done so since; False: there is only one. What is
+        held from the old one comes back there when its lease ends."""
+        with self._lock:
+            is_read = failed is self._parts.get("transport")
+            brokers = self.brokers if is_read else self.write_brokers
+            if len(brokers) < 2:
+                return False
+            if is_read:
+                brokers.advance()
+                self.replace_transport()
+            elif failed is self._parts.get("write transport"):
+                brokers.advance()
+                self._parts["write transport"] = self._make_write_transport()
+            else:
+                return True
+        Thread(target=_close, args=(failed,), name="celeriac-close", daemon=True).start()
+        return True
 
     # life
 
@@ -220,8 +289,7 @@ class Parts:
         """Close the connections of this process. They open again at the next use."""
         if self._pid != os.getpid():
             self.after_fork()
-        for name in ("events", "transport", "backend"):
-            part = self._parts.pop(name, None)
+        for part in dict.fromkeys(self._parts.pop(name, None) for name in _CONNECTIONS):
             if part is not None:
                 part.close()
 
@@ -244,3 +312,9 @@ class Parts:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _close(transport: Transport) -> None:
+    """In a thread that may be left behind: what is broken may hang when it is closed, too."""
+    with suppress(Exception):
+        transport.close()

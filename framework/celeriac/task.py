@@ -188,7 +188,7 @@ class Task(Generic[P, R]):
         if app.conf.task_always_eager:
             return self.apply(args, kwargs, **options)
         publication = app.caller.build(self.name, args, kwargs, options, self)
-        app.caller.publish([publication], options.get("publish_timeout"))
+        app.caller.publish([publication], options.get("publish_timeout"), options)
         result: AsyncResult[R] = app.result_of(publication)
         context = current.get()
         if context is not None and not context.called_directly and options.get("add_to_parent", True):

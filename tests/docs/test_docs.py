@@ -23,6 +23,7 @@ RUN = [
     ROOT / "README.md",
     DOCS / "app.md",
     DOCS / "unique.md",
+    DOCS / "calling.md",
     DOCS / "first-task.md",
     DOCS / "first-plugin.md",
     DOCS / "tasks.md",

@@ -285,13 +285,13 @@ def test_options_of_a_celery_client_are_understood_or_passed_over(app: Celeriac)
             "options": {
                 "queue": "fast",
                 "exchange": "x",
-                "retry": True,
+                "connection": None,
                 "stamped_headers": ["tenant"],
                 "tenant": "blue",
             },
         },
         app,
     )
-    assert whole.options == {"queue": "fast", "stamped_headers": ["tenant"], "tenant": "blue"}
+    assert whole.options == {"queue": "fast", "exchange": "x", "stamped_headers": ["tenant"], "tenant": "blue"}
     headers = app.caller.build(whole.task, whole.args, whole.kwargs, whole.options).message.headers
     assert (headers["stamped_headers"], headers["stamps"]) == (["tenant"], {"tenant": "blue"})

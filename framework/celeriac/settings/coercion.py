@@ -96,9 +96,24 @@ def to_path(value: Any) -> str:
 
 
 def to_url(value: Any) -> str:
+    """A URL; several, as a list, become one text with semicolons."""
+    if isinstance(value, list | tuple):
+        value = ";".join(to_url(item) for item in value)
     url = to_text(value)
     split_scheme(url)
     return url
+
+
+def to_strategy(value: Any) -> Any:
+    """The name of a strategy of failover, the dotted name of a function, or a function."""
+    return value if callable(value) else to_text(value)
+
+
+def to_delivery_mode(value: Any) -> int:
+    """1 or 2; Celery takes the words for them as well."""
+    words = {"transient": 1, "persistent": 2}
+    mode = words.get(value.strip().lower()) if isinstance(value, str) else None
+    return to_int(value) if mode is None else mode
 
 
 def to_list(value: Any) -> list[str]:
@@ -138,10 +153,22 @@ def _to_queue(value: Any) -> dict[str, Any]:
     elif isinstance(value, Mapping):
         queue = to_dict(value)
     else:
-        queue = {"name": value.name} if hasattr(value, "name") else {}
+        queue = _queue_of(value) if hasattr(value, "name") else {}
     if not isinstance(queue.get("name"), str) or not queue["name"]:
         raise ValueError
     return queue
+
+
+def _queue_of(value: Any) -> dict[str, Any]:
+    """What matters of an object such as ``kombu.Queue``."""
+    exchange = getattr(value, "exchange", None)
+    queue = {
+        "name": value.name,
+        "exchange": getattr(exchange, "name", exchange) or None,
+        "exchange_type": getattr(exchange, "type", None),
+        "routing_key": getattr(value, "routing_key", None) or None,
+    }
+    return {name: item for name, item in queue.items() if item is not None}
 
 
 def to_rules(value: Any) -> Any:
@@ -214,6 +241,8 @@ EXPIRY = Kind("float", "seconds (a number or a timedelta), 0 for never", to_expi
 TEXT = Kind("str", "text", to_text)
 WORD = Kind("str", "text", to_word)
 URL = Kind("str", "a URL such as 'sqlite:///queue.db'", to_url, shown_in_errors=False)
+STRATEGY = Kind("Any", "round-robin, shuffle, or a function", to_strategy, takes_code=True)
+DELIVERY_MODE = Kind("int", "1 (transient) or 2 (persistent)", to_delivery_mode)
 SECRET = Kind("str", "text", to_secret, shown_in_errors=False)
 PATH = Kind("str", "a path", to_path)
 TIMEZONE = Kind("str", "the name of a known time zone, such as 'Europe/Zurich'", to_timezone)

@@ -26,11 +26,8 @@ NOT_SETTINGS = frozenset({"CELERIAC_APP", "CELERIAC_AS_CELERY", "CELERIAC_CONFIG
 """Variables that choose the app and its configuration, whether Celery's face is put on, and whether errors show their
 tracebacks; the command line reads them."""
 
-CELERY_VARIABLES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
+CELERY_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND")
 """The variables that Celery reads settings from, as far as we do so too."""
-
-REFUSED_VARIABLES = ("CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
-"""The rest of them: to pass them over would mean another broker than the user expects."""
 
 NOT_OURS = frozenset({"TIME_ZONE"})
 """Well-known names of others that look like misspellings."""
@@ -111,7 +108,7 @@ def environment(environ: Mapping[str, str] | None = None) -> list[Source]:
     environ = os.environ if environ is None else environ
     sources = [
         Source(f"environment variable {name}", {name: environ[name]}, text=True)
-        for name in (*CELERY_VARIABLES, *REFUSED_VARIABLES)
+        for name in CELERY_VARIABLES
         if environ.get(name)
     ]
     sources += [

@@ -17,6 +17,9 @@ class Values:
     settings_profiles: list[str]
 
     broker_url: str | None
+    broker_read_url: str | None
+    broker_write_url: str | None
+    broker_failover_strategy: Any
     broker_transport_options: dict[str, Any]
     broker_connection_retry: bool
     broker_connection_retry_on_startup: bool | None
@@ -31,11 +34,16 @@ class Values:
     task_compression: str | None
     task_publish_retry: bool
     task_send_sent_event: bool
+    task_publish_retry_policy: dict[str, Any] | None
+    task_default_delivery_mode: int
     task_always_eager: bool
     task_eager_propagates: bool
     task_store_eager_result: bool
     task_default_queue: str
     task_queues: list[dict[str, Any]] | None
+    task_default_exchange: str | None
+    task_default_exchange_type: str
+    task_default_routing_key: str | None
     task_routes: Any
     task_create_missing_queues: bool
     task_default_priority: int | None

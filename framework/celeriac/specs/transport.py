@@ -321,5 +321,9 @@ class Transport(Driver):
     def close(self) -> None:
         """Free everything; what is held stays held until its lease runs out. A second call does nothing."""
 
+    failover: ClassVar[frozenset[str]] = frozenset()
+    """Schemes of which the driver takes several URLs, with semicolons between, as the servers of one broker that it
+    tries in turn. Others are tried in turn by the kernel, each by a transport of its own."""
+
     dead_letter_limit: ClassVar[int] = 100_000
     """The oldest dead letters beyond this number are dropped."""

@@ -6,7 +6,6 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from celeriac.drivers import broker_url
 from celeriac.settings.urls import mask
 from celeriac.worker.patience import pause_before
 
@@ -26,13 +25,18 @@ class Reconnection:
         """Since when the broker does not answer (monotonic), or None."""
         self.is_proved = False
         """Whether the last receive has worked."""
-        self._broker = mask(broker_url(app))
+        self._app = app
         self._later: bool = conf.broker_connection_retry
         at_start = conf.broker_connection_retry_on_startup
         self._at_start: bool = self._later if at_start is None else at_start
         self._most: int | None = conf.broker_connection_max_retries or None
         self._tries = 0
         self._was_there = False
+
+    @property
+    def _broker(self) -> str:
+        """The one that is in use."""
+        return mask(self._app.brokers.url)
 
     def failed(self, error: TransportError) -> float | None:
         """The seconds to wait before the next try; None when the settings allow no other."""

@@ -284,6 +284,7 @@ class Worker:
 
     def _wait_for_broker(self, error: TransportError) -> None:
         self.pulse.come_round()
+        self.app.fail_over(self.app.transport)
         pause = self.reconnection.failed(error)
         if pause is None:
             self.fail(f"the broker does not answer, and the settings broker_connection_… allow no other try: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, DICT, INT, POSITIVE_SECONDS, SECONDS, URL, WORD
+from celeriac.settings.coercion import BOOL, DICT, INT, POSITIVE_SECONDS, SECONDS, STRATEGY, URL, WORD
 from celeriac.settings.setting import Setting
 
 BROKER = (
@@ -10,8 +10,17 @@ BROKER = (
         "broker_url",
         URL,
         None,
-        "Where the queues are; the scheme names the transport. None: an SQLite file beside the project.",
+        "Where the queues are; the scheme names the transport. Several, as a list or with `;` between, are tried in "
+        "turn. None: an SQLite file beside the project.",
         optional=True,
+    ),
+    Setting("broker_read_url", URL, None, "The broker that workers read from. None: `broker_url`.", optional=True),
+    Setting("broker_write_url", URL, None, "The broker that calls go to. None: `broker_url`.", optional=True),
+    Setting(
+        "broker_failover_strategy",
+        STRATEGY,
+        "round-robin",
+        "Which of several URLs comes next: `round-robin`, `shuffle`, or a function of their list, an iterator.",
     ),
     Setting("broker_transport_options", DICT, {}, "Options of the transport, by the names that it documents."),
     Setting(

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import ANNOTATIONS, BOOL, INT, POLICY, POSITIVE_SECONDS, QUEUES, RATE, RULES, TEXT
+from celeriac.settings.coercion import (
+    ANNOTATIONS,
+    BOOL,
+    DELIVERY_MODE,
+    DICT,
+    INT,
+    POLICY,
+    POSITIVE_SECONDS,
+    QUEUES,
+    RATE,
+    RULES,
+    TEXT,
+    WORD,
+)
 from celeriac.settings.setting import Setting
 
 CALLING = (
@@ -27,6 +40,25 @@ CALLING = (
         False,
         "Tell of every call by the event `task-sent`.",
         old=("CELERY_SEND_TASK_SENT_EVENT",),
+    ),
+    Setting(
+        "task_publish_retry_policy",
+        DICT,
+        None,
+        "How: `max_retries`, `interval_start`, `interval_step`, `interval_max`, `retry_errors`, as in Celery. None: "
+        "after 0.02 seconds, then twice as long each time, up to 0.5.",
+        old=("CELERY_TASK_PUBLISH_RETRY_POLICY",),
+        optional=True,
+    ),
+    Setting(
+        "task_default_delivery_mode",
+        DELIVERY_MODE,
+        2,
+        "2 or `persistent`: messages survive a restart of the broker; 1 or `transient`: on a broker that tells them "
+        "apart, they need not.",
+        old=("CELERY_DEFAULT_DELIVERY_MODE",),
+        minimum=1,
+        maximum=2,
     ),
     Setting(
         "task_always_eager",
@@ -63,8 +95,33 @@ ROUTING = (
         "task_queues",
         QUEUES,
         None,
-        "The queues that a worker consumes: names, or dicts with a `name`. None: `task_default_queue`.",
+        "The queues that a worker consumes: names; dicts with a `name` and, if wanted, `exchange`, `exchange_type` and "
+        "`routing_key`; `Queue` objects. None: `task_default_queue`.",
         old=("CELERY_QUEUES",),
+        optional=True,
+    ),
+    Setting(
+        "task_default_exchange",
+        TEXT,
+        None,
+        "The exchange of queues and calls that name none. None: as `task_default_queue`.",
+        old=("CELERY_DEFAULT_EXCHANGE",),
+        optional=True,
+    ),
+    Setting(
+        "task_default_exchange_type",
+        WORD,
+        "direct",
+        "The type of exchanges of which nothing says it.",
+        old=("CELERY_DEFAULT_EXCHANGE_TYPE",),
+        choices=("direct", "topic", "fanout"),
+    ),
+    Setting(
+        "task_default_routing_key",
+        TEXT,
+        None,
+        "The routing key of queues and calls that name none. None: the queue's name.",
+        old=("CELERY_DEFAULT_ROUTING_KEY",),
         optional=True,
     ),
     Setting(

@@ -5,13 +5,10 @@ from __future__ import annotations
 from celeriac.settings.setting import Refused
 
 _IN_URL = "it is part of the URL; write it into broker_url"
-_ONE_URL = "publishing and receiving share one broker; use broker_url"
 _DRIVER = "the transport keeps its own connections and takes what it can do from broker_transport_options"
 _RECONNECT = "a worker connects again for as long as it lives"
 
 BROKER = (
-    Refused("broker_read_url", _ONE_URL),
-    Refused("broker_write_url", _ONE_URL),
     Refused("broker_transport", "the scheme of the URL names the transport; use broker_url"),
     Refused("broker_host", _IN_URL),
     Refused("broker_port", _IN_URL),
@@ -19,8 +16,7 @@ BROKER = (
     Refused("broker_password", _IN_URL),
     Refused("broker_vhost", _IN_URL),
     Refused("broker_use_ssl", "TLS belongs to the transport; use broker_transport_options", harmless=(False,)),
-    Refused("broker_login_method", "it belongs to AMQP, which is not part of this release"),
-    Refused("broker_failover_strategy", "one broker_url is taken; put a list of hosts behind one name"),
+    Refused("broker_login_method", "PLAIN is used on AMQP, and no other method is needed; leave it out"),
     Refused(
         "broker_connection_timeout",
         "one deadline covers connecting and everything else of a publish; use task_publish_timeout",

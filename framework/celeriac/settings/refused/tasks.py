@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celeriac.settings.setting import Refused
 
-_EXCHANGE = "queues are reached by name, there are no exchanges; use task_routes and task_default_queue"
+_EXCHANGE = "a queue that task_queues does not list is reached by its name; list it there with its exchange"
 _QUEUE_TYPE = "on RabbitMQ write broker_transport_options={'queue_type': 'quorum'}; elsewhere leave it out"
 _ACKS = "there is one setting for both; use task_acks_on_failure_or_timeout"
 _JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
@@ -17,20 +17,6 @@ TASKS = (
         harmless=(True,),
         old=("CELERY_ENABLE_UTC",),
     ),
-    Refused(
-        "task_publish_retry_policy",
-        "a publish is tried again until task_publish_timeout has passed; set that",
-        old=("CELERY_TASK_PUBLISH_RETRY_POLICY",),
-    ),
-    Refused(
-        "task_default_delivery_mode",
-        "messages are as durable as the transport is; choose that by broker_url",
-        harmless=(2, "persistent"),
-        old=("CELERY_DEFAULT_DELIVERY_MODE",),
-    ),
-    Refused("task_default_exchange", _EXCHANGE, old=("CELERY_DEFAULT_EXCHANGE",)),
-    Refused("task_default_exchange_type", _EXCHANGE, harmless=("direct",), old=("CELERY_DEFAULT_EXCHANGE_TYPE",)),
-    Refused("task_default_routing_key", _EXCHANGE, old=("CELERY_DEFAULT_ROUTING_KEY",)),
     Refused("task_default_queue_type", _QUEUE_TYPE, harmless=("classic",), old=("CELERY_DEFAULT_QUEUE_TYPE",)),
     Refused(
         "task_create_missing_queue_type", _QUEUE_TYPE, harmless=("classic",), old=("CELERY_CREATE_MISSING_QUEUE_TYPE",)

@@ -22,6 +22,7 @@ from .replies import Replies
 class AmqpTransport(Transport):
     """``amqp://user:password@host:5672/vhost``; see `place.Place` for the URL and its options."""
 
+    failover = frozenset({"amqp", "amqps", "pyamqp"})
     capabilities = frozenset(
         {
             "durable",

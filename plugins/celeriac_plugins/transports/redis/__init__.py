@@ -40,6 +40,7 @@ _LEASES_LIFE = 7 * 86_400
 class RedisTransport(Transport):
     """``redis://user:password@host:6379/0``; see `_shared.redis_place.Place` for the URL and its options."""
 
+    failover = frozenset({"sentinel", "redis+cluster", "rediss+cluster"})
     capabilities = frozenset((
         "durable", "processes", "multi-host", "delay", "order", "priority", "lease", "fan-out", "reply", "peek",
         "dead-letter", "census", "garbage", "ahead",
