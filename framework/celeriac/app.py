@@ -513,6 +513,17 @@ class Celeriac(Parts):
         """The setting ``beat_schedule`` and what `add_periodic_task` has added, by name."""
         return {**self.conf.beat_schedule, **self._entries}
 
+    def register_type(
+        self, type: type[Any], marker: str, encoder: Callable[[Any], Any], decoder: Callable[[Any], Any]
+    ) -> None:
+        """Have JSON write values of a type as what `encoder` returns, under the name `marker`, and read them back by
+        `decoder`. Whoever reads must know the marker too."""
+        from celeriac.specs.serializer import ExtraType
+
+        self._types = [known for known in self._types if known.marker != marker]
+        self._types.append(ExtraType(type, marker, encoder, decoder))
+        self.configured()
+
     # workers, beat and the command line
 
     @property

@@ -9,12 +9,12 @@ from celeriac.kinds import COMPRESSOR, SERIALIZER
 from celeriac.specs.serializer import SerializerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from celeriac.registry import Registry
     from celeriac.settings import Settings
     from celeriac.specs.compressor import Compressor
-    from celeriac.specs.serializer import Serializer
+    from celeriac.specs.serializer import ExtraType, Serializer
 
 
 class Encoded(NamedTuple):
@@ -29,8 +29,9 @@ class Encoded(NamedTuple):
 class Codec:
     """Serializers and compressors of one app, made at first use. Thread-safe."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, settings: Settings, types: Sequence[ExtraType] = ()) -> None:
         self._registry = registry
+        self._types = tuple(types)
         self._settings = settings
         self._serializers: dict[str, Serializer] = {}
         self._compressors: dict[str, Compressor] = {}
@@ -132,7 +133,7 @@ class Codec:
 
     def _make(self, driver: Any) -> Serializer:
         settings = {name: self._settings[name] for name in _SECURITY_SETTINGS}
-        serializer: Serializer = driver(SerializerOptions(max_size=self.max_size, settings=settings))
+        serializer: Serializer = driver(SerializerOptions(max_size=self.max_size, settings=settings, types=self._types))
         return serializer
 
 

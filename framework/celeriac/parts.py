@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from celeriac.result import ResultStore
     from celeriac.routing import Routes
     from celeriac.settings import Settings, Source
+    from celeriac.specs.serializer import ExtraType
     from celeriac.specs.transport import Transport
 
 
@@ -42,6 +43,7 @@ class Parts:
         self._parts: dict[str, Any] = {}
         self._lock = RLock()
         self._sources: list[Callable[[], Source | None]] = []
+        self._types: list[ExtraType] = []
         self._defaults: list[Mapping[str, Any] | Callable[[], Mapping[str, Any]]] = []
         self.on_configure = Moment("on_configure")
         """Settings are about to be loaded."""
@@ -206,7 +208,7 @@ class Parts:
     def _make_codec(self) -> Codec:
         from celeriac.codec import Codec
 
-        return Codec(self.registry, self.conf)
+        return Codec(self.registry, self.conf, self._types)
 
     def _make_caller(self) -> Caller:
         from celeriac.call import Caller

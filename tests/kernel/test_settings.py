@@ -198,7 +198,7 @@ def test_a_later_source_wins_and_takes_over_the_origin() -> None:
 
 def test_added_defaults_do_not_replace_what_was_given() -> None:
     conf = Settings({"task_default_queue": "given"})
-    conf.add_defaults({"CELERY_DEFAULT_QUEUE": "profile", "worker_pool": "solo"}, source="profile shop")
+    conf.add_defaults({"CELERY_DEFAULT_QUEUE": "profile", "CELERYD_POOL": "solo"}, source="profile shop")
     assert (conf.task_default_queue, conf.worker_pool) == ("given", "solo")
     assert conf.source("worker_pool") == "profile shop"
 
@@ -394,13 +394,13 @@ def test_a_broker_to_read_from_may_stand_in_the_environment() -> None:
 
 def test_two_names_that_differ_are_an_error_that_names_both() -> None:
     with pytest.raises(
-        ConfigurationError, match="'worker_concurrency' and 'CELERYD_CONCURRENCY' are one setting and differ"
+        ConfigurationError, match="'WORKER_CONCURRENCY' and 'CELERYD_CONCURRENCY' are one setting and differ"
     ):
-        Settings({"worker_concurrency": 1, "CELERYD_CONCURRENCY": 2})
+        Settings({"WORKER_CONCURRENCY": 1, "CELERYD_CONCURRENCY": 2})
 
 
 def test_two_names_that_agree_are_fine() -> None:
-    assert Settings({"worker_concurrency": 2, "CELERYD_CONCURRENCY": "2"}).worker_concurrency == 2
+    assert Settings({"WORKER_CONCURRENCY": 2, "CELERYD_CONCURRENCY": "2"}).worker_concurrency == 2
 
 
 def test_celerys_soft_shutdown_is_our_shutdown_timeout() -> None:
@@ -441,7 +441,7 @@ def test_no_name_means_two_settings() -> None:
 
 
 def test_a_refused_setting_that_asks_for_what_happens_anyway_is_accepted() -> None:
-    conf = Settings({"CELERYD_HIJACK_ROOT_LOGGER": False, "broker_channel_error_retry": True, "redis_db": None})
+    conf = Settings({"worker_hijack_root_logger": False, "broker_channel_error_retry": True, "redis_db": None})
     assert set(conf.without_effect()) == {"worker_hijack_root_logger", "broker_channel_error_retry", "redis_db"}
     assert conf.explain("worker_hijack_root_logger") == (
         False,

@@ -37,10 +37,13 @@ def show(session: Session, /, every: bool, as_json: bool) -> None:
 def explain(session: Session, /, key: str, as_json: bool) -> None:
     """What the setting KEY is for, its value, and where it came from."""
     from celeriac.cli import output
+    from celeriac.settings.honoured import honoured_by
     from celeriac.settings.names import resolve
 
-    value, source, doc = session.any_app.conf.explain(key)
-    known = {"setting": resolve(key), "value": value, "source": source, "doc": doc}
+    app = session.any_app
+    value, source, doc = app.conf.explain(key)
+    name = resolve(key) or key
+    known = {"setting": name, "value": value, "source": source, "honoured by": honoured_by(app, name), "doc": doc}
     if as_json:
         output.document(known)
     else:

@@ -34,7 +34,9 @@ TABLE = {
     "dlq": ("celeriac.cli.dlq:dlq", "Look after dead letters."),
     "gc": ("celeriac.cli.gc:gc", "Remove what dead processes have left at the broker."),
     "plugins": ("celeriac.cli.plugins:plugins", "Show what is installed, and whether it works."),
+    "doctor": ("celeriac.cli.doctor:doctor", "Look for settings that do not fit each other."),
     "config": ("celeriac.cli.config:config", "Show settings and where they came from."),
+    "upgrade": ("celeriac.cli.upgrade:upgrade", "Rewrite files that use old names."),
     "report": ("celeriac.cli.report:report", "Show versions and settings, for bug reports."),
 }
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from celeriac.errors import ConfigurationError
 from celeriac.settings.fields import BY_NAME
-from celeriac.settings.names import resolve_in, unknown
+from celeriac.settings.names import OLD_NAMES, is_known, resolve_in, unknown
 from celeriac.settings.refused import REFUSED
 from celeriac.settings.setting import Setting
 from celeriac.settings.urls import MASK, censor
@@ -41,6 +41,8 @@ def check(source: Source) -> Checked:
         UnknownSetting: nothing answers to a name.
         ConfigurationError: a value does not fit, a setting is not honoured, or two names of one setting disagree.
     """
+    if not source.prefix:
+        _check_one_style(source)
     checked = Checked({}, {})
     written: dict[str, str] = {}
     for given, value in source.values.items():
@@ -59,6 +61,19 @@ def check(source: Source) -> Checked:
         checked.honoured[name] = coerced
         written[name] = given
     return checked
+
+
+def _check_one_style(source: Source) -> None:
+    """Old names and new ones in one place: somebody has begun to rename them, and what is left would win or lose by
+    chance."""
+    names = [name for name in source.values if isinstance(name, str)]
+    old = next((name for name in names if name in OLD_NAMES and name.isupper()), None)
+    new = next((name for name in names if name.islower() and is_known(name)), None)
+    if old is not None and new is not None:
+        raise ConfigurationError(
+            f"{old!r} is an old name and {new!r} a new one; write {OLD_NAMES[old]!r} for the first "
+            f"(celeriac upgrade settings FILE rewrites a file) ({source.label})"
+        )
 
 
 def shown(setting: Setting, value: Any) -> Any:

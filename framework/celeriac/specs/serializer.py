@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from celeriac.specs.driver import Driver
 
@@ -18,6 +18,15 @@ CAPABILITIES: Mapping[str, str] = {
 }
 
 
+class ExtraType(NamedTuple):
+    """A type that a user has taught to a serializer: written as what `encode` returns, under the name `marker`."""
+
+    type: type[Any]
+    marker: str
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class SerializerOptions:
     """What the kernel hands to a serializer when it makes one."""
@@ -26,6 +35,8 @@ class SerializerOptions:
     """Bytes; more is refused in both directions with PayloadTooLarge or EncodeError."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The ``security_*`` settings, for serializers that sign."""
+    types: tuple[ExtraType, ...] = ()
+    """More types to write and read, for serializers that mark what is beyond them (JSON)."""
 
 
 class Serializer(Driver):

@@ -11,7 +11,7 @@ import msgspec
 
 from celeriac.errors import CeleriacError
 from celeriac.specs.serializer import Serializer, SerializerOptions
-from celeriac_plugins._shared.json_types import MARK, mark, restore
+from celeriac_plugins._shared.json_types import MARK, Types, mark, restore
 from celeriac_plugins._shared.refusals import cannot_read, cannot_write, too_large_to_read, too_large_to_write
 
 _Encode = Callable[[Any, int], tuple[str, ...]]
@@ -30,7 +30,9 @@ class JsonCodec(Serializer):
     def __init__(self, options: SerializerOptions | None = None) -> None:
         super().__init__(options)
         self._max_size = self.options.max_size
-        self._encode = _make_encode()
+        types = Types(self.options.types)
+        self._restore = types.restore if self.options.types else restore
+        self._encode = _make_encode(types.mark if self.options.types else mark)
         self._decode = msgspec.json.Decoder().decode
         self._decode_leniently = json.JSONDecoder().decode
 
@@ -53,7 +55,7 @@ class JsonCodec(Serializer):
         try:
             value = self._decode(data)
             return (
-                value if data.find(MARK) < 0 else restore(value)
+                value if data.find(MARK) < 0 else self._restore(value)
             )  # `in` takes twice as long: it asks for an int first
         except msgspec.DecodeError:
             return self._loads_leniently(data)
@@ -64,14 +66,14 @@ class JsonCodec(Serializer):
         """NaN, infinities, 1e999 and lone surrogates: outside of JSON, but Python's peers write them."""
         try:
             value = self._decode_leniently(data.decode("utf-8"))
-            return value if data.find(MARK) < 0 else restore(value)
+            return value if data.find(MARK) < 0 else self._restore(value)
         except CeleriacError:
             raise
         except (ValueError, RecursionError) as error:
             raise cannot_read("JSON", error) from error
 
 
-def _make_encode() -> _Encode:
+def _make_encode(mark: Callable[[Any], Any]) -> _Encode:
     """One encoder for all calls; it takes the value and the indentation, and gives the text in pieces.
 
     `json.JSONEncoder.encode` builds the C encoder anew in every call, which is half the time of a small body. Where

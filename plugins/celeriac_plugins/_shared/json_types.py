@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from celeriac.errors import DecodeError
+from celeriac.specs.serializer import ExtraType
 from celeriac_plugins._shared.refusals import cannot_write
 
 MARK = b'"__type__"'
@@ -103,3 +104,36 @@ def _read(name: Any, plain: Any) -> Any:
         return read(plain)
     except (ValueError, ArithmeticError) as error:  # Decimal's InvalidOperation is an ArithmeticError
         raise DecodeError(f"the JSON holds a value marked as {name!r} that is none: {plain!r:.80}") from error
+
+
+class Types:
+    """The same with types that a user has added. Theirs come first; their decoders may raise whatever they like."""
+
+    def __init__(self, types: Sequence[ExtraType]) -> None:
+        self._types = tuple(types)
+        self._readers = {extra.marker: extra.decode for extra in types}
+
+    def mark(self, value: Any) -> Any:
+        """As the function of that name."""
+        for extra in self._types:
+            if isinstance(value, extra.type):
+                return {"__type__": extra.marker, "__value__": extra.encode(value)}
+        return mark(value)
+
+    def restore(self, value: Any) -> Any:
+        """As the function of that name."""
+        if type(value) is list:
+            return [self.restore(item) for item in value]
+        if type(value) is not dict:
+            return value
+        restored = {key: self.restore(item) for key, item in value.items()}
+        if restored.keys() != {"__type__", "__value__"}:
+            return restored
+        name, plain = restored["__type__"], restored["__value__"]
+        decode = self._readers.get(name) if type(name) is str else None
+        if decode is None:
+            return _read(name, plain)
+        try:
+            return decode(plain)
+        except Exception as error:
+            raise DecodeError(f"the JSON holds a value marked as {name!r} that is none: {plain!r:.80}") from error

@@ -16,7 +16,15 @@ import pytest
 
 from celeriac import Celeriac, Exchange, Queue, signature
 from celeriac.call import KNOWN_OPTIONS
-from celeriac.errors import ConfigurationError, OperationalError, ResultTimeout, TaskRevoked, TransportDown
+from celeriac.errors import (
+    ConfigurationError,
+    DecodeError,
+    EncodeError,
+    OperationalError,
+    ResultTimeout,
+    TaskRevoked,
+    TransportDown,
+)
 from celeriac.failover import Failover
 from celeriac.specs.transport import TransportOptions
 from celeriac.testing import start_worker
@@ -239,6 +247,17 @@ def test_c5_what_has_a_json_method_is_written_by_it(app: Celeriac) -> None:
     app.task(name="echo")(lambda value: value)
     with start_worker(app):
         assert app.tasks["echo"].delay(Point(1, 2)).get(timeout=5) == {"at": [1, 2]}
+
+
+def test_c5_a_type_that_is_registered_round_trips_also_inside_others(app: Celeriac) -> None:
+    app.register_type(complex, "complex", lambda value: [value.real, value.imag], lambda parts: complex(*parts))
+    app.task(name="twice")(lambda value: [value["at"] * 2, {"when": date(2026, 1, 2)}])
+    with start_worker(app):
+        assert app.tasks["twice"].delay({"at": 1 + 2j}).get(timeout=5) == [2 + 4j, {"when": date(2026, 1, 2)}]
+    with pytest.raises(DecodeError, match="marked as 'complex' that is none"):
+        app.codec.serializer("json").loads(b'{"__type__": "complex", "__value__": "x y"}')
+    with pytest.raises(EncodeError):
+        make().codec.serializer("json").dumps(1j)
 
 
 # C7

@@ -10,6 +10,16 @@ _ACKS = "there is one setting for both; use task_acks_on_failure_or_timeout"
 _JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
 
 TASKS = (
+    Refused(
+        "task_retry_on_worker_lost",
+        "a task whose process died is delivered again, which is no retry of its own; use task_reject_on_worker_lost",
+        harmless=(False,),
+    ),
+    Refused(
+        "task_repr_maxlevels",
+        "arguments are shown to a depth of 3; give argsrepr where that is not right",
+        harmless=(3,),
+    ),
     Refused("task_protocol", "messages are written and read in version 2; leave it out", harmless=(2,)),
     Refused(
         "enable_utc",
@@ -45,6 +55,8 @@ TASKS = (
 _EXCHANGE = "results are kept in a store, or go straight to the caller's own queue (rpc://); leave it out"
 
 RESULTS = (
+    Refused("result_chord_expires", "the count of a chord is kept as long as results are; use result_expires"),
+    Refused("result_failure_expires", "failures are kept as long as other results; use result_expires"),
     Refused("result_accept_content", "results are read by result_serializer alone; set that"),
     Refused("result_compression", "results are stored as they are; leave it out"),
     Refused(
@@ -58,6 +70,8 @@ RESULTS = (
 )
 
 BEAT = (
+    Refused("beat_enable_remote_control", "beat is not reached by remote control; leave it out", harmless=(False,)),
+    Refused("beat_remote_control_max_tick_age", "beat is not reached by remote control; leave it out"),
     Refused(
         "beat_sync_every",
         "every firing is remembered at once; leave it out",

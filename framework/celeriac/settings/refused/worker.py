@@ -11,6 +11,13 @@ _EVENTS = "events go by Celery's exchange celeryev, in JSON, and a listener's qu
 _BROADCAST = "remote control travels by the transport's own broadcast; leave it out"
 
 WORKER = (
+    Refused("worker_log_datefmt", _LOG),
+    Refused("worker_task_log_datefmt", _LOG),
+    Refused(
+        "worker_pool_start_method",
+        "children are forked from a process that never has a thread or a connection; leave it out",
+        harmless=("fork",),
+    ),
     Refused("worker_agent", _PART, old=("CELERYD_AGENT",)),
     Refused(
         "worker_autoscaler", "the pool does not scale by itself; use worker_concurrency", old=("CELERYD_AUTOSCALER",)
