@@ -30,6 +30,7 @@ bench: .venv/.benchmarking
 
 gate: .venv/.testing
 	$(BIN)/python bench/gate.py
+	$(BIN)/python bench/face.py
 
 chaos: .venv/.testing
 	PYTHONPATH=tests $(BIN)/python -m chaos.run --lanes 3 --results chaos.jsonl --write-docs $(CHAOS)

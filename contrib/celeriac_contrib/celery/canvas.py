@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from celeriac.canvas import Signature, chain, chord, group
+from celeriac.canvas import Signature, StampingVisitor, chain, chord, chunks, group, xmap, xstarmap
 from celeriac.canvas import signature as _native
 from celeriac_contrib.celery._state import app_or_default
 from celeriac_contrib.celery.absent import absent
 from celeriac_contrib.celery.app.options import call_options
 
-__all__ = ("Signature", "chain", "xmap", "xstarmap", "chunks", "group", "chord", "signature", "maybe_signature")
+__all__ = (
+    "Signature",
+    "StampingVisitor",
+    "chain",
+    "xmap",
+    "xstarmap",
+    "chunks",
+    "group",
+    "chord",
+    "signature",
+    "maybe_signature",
+)
 
 
 def signature(varies: Any, *args: Any, **kwargs: Any) -> Any:
@@ -55,50 +66,6 @@ def maybe_signature(d: Any, app: Any = None, clone: bool = False) -> Any:
     if isinstance(d, Signature) and not clone:
         return d if d._app is not None and app is None else d.bound_to(app_or_default(app))
     return signature(d, app=app)
-
-
-def _mapped(kind: str) -> Any:
-    def make(task: Any, it: Iterable[Any], app: Any = None, **options: Any) -> Any:
-        app = app_or_default(app or getattr(task, "_app", None))
-        call = {"task": maybe_signature(task, app), "it": list(it)}
-        return Signature(f"celery.{kind}", (), call, call_options(options), immutable=True, app=app)
-
-    make.__name__ = f"x{kind}"
-    return make
-
-
-xmap = _mapped("map")
-xstarmap = _mapped("starmap")
-
-
-class chunks(Signature[Any]):
-    """``chunks(add.s(), zip(range(100), range(100)), 10)``: calls of ten argument lists each."""
-
-    subtask_type = "chunks"
-
-    def __init__(self, task: Any, it: Iterable[Any], n: int, app: Any = None, **options: Any) -> None:
-        app = app_or_default(app or getattr(task, "_app", None))
-        call = {"task": maybe_signature(task, app), "it": list(it), "n": n}
-        super().__init__("celery.chunks", (), call, call_options(options), immutable=True, app=app)
-
-    def __call__(self, **options: Any) -> Any:
-        return self.apply_async(**options)
-
-    def apply_async(self, args: Any = (), kwargs: Any = None, **options: Any) -> Any:
-        """Send all calls."""
-        return self.group().apply_async(**options)
-
-    def group(self) -> group[Any]:
-        """The calls as a group."""
-        it, n = self.kwargs["it"], self.kwargs["n"]
-        parts = [it[at : at + n] for at in range(0, len(it), n)]
-        options: Any = self.options
-        return group([xstarmap(self.kwargs["task"], part, app=self.app) for part in parts], **options)
-
-    @classmethod
-    def apply_chunks(cls, task: Any, it: Iterable[Any], n: int, app: Any = None) -> Any:
-        """Send all calls of a task and an iterable."""
-        return cls(task, it, n, app=app)()
 
 
 __getattr__ = absent(__name__)

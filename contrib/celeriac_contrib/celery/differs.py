@@ -5,8 +5,8 @@ from __future__ import annotations
 _NEVER_SENT = "can be connected to and is never sent: {}"
 
 NAMES: dict[str, str] = {
-    "app.base:Celery.log": "the root logger is left alone, and the signal setup_logging is not asked",
-    "app.control:Control.rate_limit": "a worker that does not know the command answers with an error",
+    "app.base:Celery.log": "the root logger is left alone; who listens to setup_logging configures what he likes",
+    "utils.log:get_task_logger": "its records go where the worker's go; those of other loggers are yours to configure",
     "app.control:Control.time_limit": "a worker that does not know the command answers with an error",
     "app.control:Control.add_consumer": "a worker that does not know the command answers with an error",
     "app.control:Control.cancel_consumer": "a worker that does not know the command answers with an error",
@@ -19,9 +19,6 @@ NAMES: dict[str, str] = {
     "signals:task_internal_error": _NEVER_SENT.format("errors of the worker itself are in its log"),
     "signals:task_sent": _NEVER_SENT.format("it is Celery's old name of after_task_publish"),
     "signals:worker_before_create_process": _NEVER_SENT.format("connect to worker_process_init"),
-    "signals:setup_logging": _NEVER_SENT.format("logging is left alone, so nothing has to be kept from it"),
-    "signals:after_setup_logger": _NEVER_SENT.format("configure the logger `celeriac` in your own code"),
-    "signals:after_setup_task_logger": _NEVER_SENT.format("configure the logger `celeriac.task` in your own code"),
     "signals:beat_embedded_init": _NEVER_SENT.format("beat_init is"),
     "signals:eventlet_pool_started": _NEVER_SENT.format("there is no such pool"),
     "signals:eventlet_pool_preshutdown": _NEVER_SENT.format("there is no such pool"),
@@ -38,8 +35,6 @@ SETTINGS: dict[str, str] = {
 }
 
 OPTIONS: dict[str, str] = {
-    "rate_limit": "not kept in this release; a queue of its own and a worker with a small -c bound the load",
-    "acks_on_failure_or_timeout": "a task that failed is settled; raise Reject(requeue=True) to have it run again",
     "Strategy": "the worker has no strategies",
     "Request": "the worker has no request classes",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 _DRIVER = "result backends are drivers, chosen by the URL in result_backend; docs/reference/drivers.md has the list"
 _STEPS = "the worker has no bootsteps; hooks act at the same moments (docs/reference/hooks.md)"
 _POOL = "pools are drivers, chosen by worker_pool or -P; docs/reference/drivers.md has the list"
-_EVENTS = "events are not part of this release; listen to hooks, or ask with app.control.inspect()"
+_EVENTS = "events are told and heard by celery.events (app.events); what lives on them is not here"
 _EXCHANGES = "queues are reached by their names; set task_queues, task_routes and task_default_queue"
 _CONNECTION = (
     "there are no connections of kombu's behind an app; publishing keeps its own (setting task_publish_timeout)"
@@ -17,13 +17,10 @@ _CONNECTION = (
 _DAEMON = "a worker stays in the foreground; systemd, a container or another supervisor keeps it"
 _MOVE = "`celeriac dlq` and `celeriac queue` look after messages; moving between brokers needs a worker at each"
 _SECURITY = "signing is the serializer 'auth': app.setup_security(…), or the settings security_…"
-_GRAPH = "the graph of results is not drawn; a result's parent and children can be walked"
-_STAMPS = "stamps of a Celery client travel on with a workflow, and are not made here"
-_STATE = "what a worker holds is asked for by app.control.inspect()"
+_GRAPH = "AsyncResult.build_graph gives the graph of results, and draws it as DOT"
 _CLI = "the command line is celeriac's own; docs/reference/cli.md has its commands"
 _INTERNAL = "it is a part of Celery's machinery that Celeriac does without"
 _TRACE = "how a task is run is no function here; hooks are called before and after (task_prerun, task_postrun)"
-_LATER = "not part of this release; docs/coming-from-celery.md has what is there"
 _BEAT = "beat's memory is a driver (setting beat_scheduler); celeriac.specs.scheduler says what one must do"
 
 MODULES: dict[str, str] = {
@@ -31,7 +28,6 @@ MODULES: dict[str, str] = {
     "app.annotations": "annotations are applied where tasks are made (setting task_annotations)",
     "app.backends": _DRIVER,
     "app.builtins": "the tasks that Celery builds in are carried out by the worker itself",
-    "app.events": _EVENTS,
     "app.routes": "task_routes takes mappings, lists and functions; the router itself is celeriac.routing",
     "app.trace": _TRACE,
     "apps.multi": _DAEMON,
@@ -44,7 +40,6 @@ MODULES: dict[str, str] = {
     "contrib.rdb": "use debugpy or another remote debugger, or a worker with -P solo and pdb",
     "contrib.sphinx": "tasks keep the docstrings of their functions; autodoc shows them under `__wrapped__`",
     "contrib.testing.manager": "it is the helper of Celery's own integration tests",
-    "events": _EVENTS,
     "events.*": _EVENTS,
     "platforms": _DAEMON,
     "security.*": _SECURITY,
@@ -66,15 +61,8 @@ NAMES: dict[str, str] = {
     "app.base:Celery.amqp": _EXCHANGES,
     "app.base:Celery.amqp_cls": _EXCHANGES,
     "app.base:Celery.backend_cls": _DRIVER,
-    "app.base:Celery.broker_connection": _CONNECTION,
-    "app.base:Celery.connection": _CONNECTION,
-    "app.base:Celery.connection_for_read": _CONNECTION,
-    "app.base:Celery.connection_for_write": _CONNECTION,
-    "app.base:Celery.connection_or_acquire": _CONNECTION,
     "app.base:Celery.control_cls": "subclass celery.app.control.Control and call it with the app",
-    "app.base:Celery.default_connection": _CONNECTION,
     "app.base:Celery.default_producer": _CONNECTION,
-    "app.base:Celery.events": _EVENTS,
     "app.base:Celery.events_cls": _EVENTS,
     "app.base:Celery.log_cls": "logging is a driver (setting worker_logger); connect to the signal setup_logging",
     "app.base:Celery.pool": _CONNECTION,
@@ -95,14 +83,14 @@ NAMES: dict[str, str] = {
     "app.task:Task.request_stack": "the request of a run is a context variable; celery.current_task.request reads it",
     "app.task:Task.retry_on_worker_lost": "reject_on_worker_lost, and acks_late: the task is delivered again",
     "app.task:Task.run": "a task's class defines it; the base has none",
-    "app.task:Task.send_event": _EVENTS,
     "backends.base:BaseBackend": _DRIVER,
     "backends.base:KeyValueStoreBackend": _DRIVER,
     "bin.celery:*": _CLI,
+    "events:*": _EXCHANGES,
+    "events.event:*": _EXCHANGES,
     "bin.worker:*": _CLI,
     "utils.deprecated:*": _INTERNAL,
     "utils.sysinfo:*": "the number of processes is worker_concurrency; None is one for each CPU",
-    "canvas:Signature.TYPES": _INTERNAL,
     "canvas:Signature.append_to_list_option": "link() and link_error() add to the lists",
     "canvas:Signature.election": "workers elect nobody",
     "canvas:Signature.extend_list_option": "link() and link_error() add to the lists",
@@ -114,11 +102,8 @@ NAMES: dict[str, str] = {
     "canvas:chain.run": "call apply_async",
     "canvas:chain.unchain_tasks": "chain.tasks are the steps",
     "canvas:chord.run": "call apply_async",
-    "canvas:chord.tasks": "chord.header.tasks are the members",
-    "result:AsyncResult.graph": _GRAPH,
     "result:AsyncResult.supports_native_join": "results are waited for together in every backend",
     "result:EagerResult.supports_native_join": "results are waited for together in every backend",
-    "result:ResultSet.supports_native_join": "results are waited for together in every backend",
     "schedules:crontab_parser": "celery.schedules.crontab reads the fields; crontab.from_string a whole line",
     "schedules:solar": "events of the sun are not part of this release; write a schedule with next_after",
     "utils.collections:*": _INTERNAL,
@@ -134,58 +119,12 @@ NAMES: dict[str, str] = {
     "utils.saferepr:reprstream": "use celery.utils.saferepr.saferepr",
     "utils.serialization:*": "errors that cannot be written are stored by name and text anyway",
     "utils.time:*": "use zoneinfo and datetime",
-    "app.task:Task.add_to_chord": _LATER,
-    "canvas:Signature.AsyncResult": _LATER,
-    "canvas:Signature.apply": _LATER,
-    "canvas:Signature.flatten_links": _LATER,
-    "canvas:Signature.from_dict": _LATER,
-    "canvas:Signature.name": _LATER,
-    "canvas:Signature.partial": _LATER,
-    "canvas:Signature.register_type": _LATER,
-    "canvas:Signature.replace": _LATER,
-    "canvas:Signature.reprcall": _LATER,
-    "canvas:Signature.set_immutable": _LATER,
-    "canvas:Signature.stamp": _STAMPS,
-    "canvas:Signature.stamp_links": _STAMPS,
-    "canvas:Signature.type": _LATER,
-    "canvas:chain.apply": _LATER,
-    "canvas:chain.from_dict": _LATER,
-    "canvas:chain.stamp": _STAMPS,
-    "canvas:chord.apply": _LATER,
-    "canvas:chord.from_dict": _LATER,
-    "canvas:chord.set_immutable": _LATER,
-    "canvas:chord.stamp": _STAMPS,
-    "canvas:chunks.from_dict": _LATER,
-    "canvas:group.apply": _LATER,
-    "canvas:group.from_dict": _LATER,
-    "canvas:group.set_immutable": _LATER,
-    "canvas:group.skew": _LATER,
-    "canvas:group.stamp": _STAMPS,
-    "result:AsyncResult.args": _LATER,
-    "result:AsyncResult.backend": _LATER,
-    "result:AsyncResult.build_graph": _LATER,
-    "result:AsyncResult.children": _LATER,
-    "result:AsyncResult.collect": _LATER,
-    "result:AsyncResult.exists": _LATER,
-    "result:AsyncResult.get_leaf": _LATER,
-    "result:AsyncResult.ignored": _LATER,
-    "result:AsyncResult.iterdeps": _LATER,
-    "result:AsyncResult.kwargs": _LATER,
-    "result:AsyncResult.name": _LATER,
-    "result:AsyncResult.queue": _LATER,
-    "result:AsyncResult.retries": _LATER,
-    "result:AsyncResult.revoke_by_stamped_headers": _STAMPS,
-    "result:AsyncResult.then": _LATER,
-    "result:AsyncResult.worker": _LATER,
-    "result:EagerResult.then": _LATER,
-    "result:GroupResult.delete": _LATER,
-    "result:GroupResult.save": _LATER,
-    "result:ResultSet.iter_native": _LATER,
-    "result:ResultSet.maybe_reraise": _LATER,
-    "result:ResultSet.maybe_throw": _LATER,
-    "result:ResultSet.then": _LATER,
-    "result:ResultSet.backend": _LATER,
-    "result:ResultSet.results": "it is an attribute of each object",
+    "app.task:Task.add_to_chord": "have the member replace itself by a group or chord (Task.replace)",
+    "canvas:Signature.AsyncResult": "freeze() gives the result of a signature before it is called",
+    "canvas:Signature.partial": "clone(args, kwargs) gives a copy with more arguments",
+    "result:AsyncResult.ignored": "whether a result is kept is said by the task: task.ignore_result",
+    "result:AsyncResult.revoke_by_stamped_headers": "app.control.revoke with the ids of the tasks",
+    "result:ResultSet.backend": "result_set.app.backend",
     "utils.dispatch.signal:Signal.receivers": "connect and disconnect change it",
 }
 """Single names, as ``module:name``; ``module:*`` for what a module has no other row for."""

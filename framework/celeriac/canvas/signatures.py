@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, TypeVar, 
 from celeriac.canvas.plan import Plan, remembered
 from celeriac.canvas.reading import as_list, copied, signature
 from celeriac.canvas.stamps import Stampable
-from celeriac.errors import ConfigurationError
 from celeriac.ids import new_id
 
 if TYPE_CHECKING:
@@ -116,7 +115,9 @@ class Signature(Stampable, dict[str, Any], Generic[R, A]):
     @property
     def app(self) -> Celeriac:
         if self._app is None:
-            raise ConfigurationError(f"{self!r} belongs to no app; use app.signature(…) or pass app=")
+            from celeriac.current import apps
+
+            return apps.current()
         return self._app
 
     @property

@@ -12,13 +12,17 @@ from celeriac import Celeriac
 from celeriac.configure import load_profiles, register_hooks
 from celeriac.errors import ConfigurationError
 from celeriac.ids import new_id
+from celeriac.result import AsyncResult as NativeAsyncResult
 from celeriac.settings import sources
 from celeriac_contrib.celery import _state
 from celeriac_contrib.celery.absent import absent
+from celeriac_contrib.celery.app.caller import CeleryCaller
 from celeriac_contrib.celery.app.hooks import Signals
 from celeriac_contrib.celery.app.reading import read
 from celeriac_contrib.celery.app.settings import CelerySettings, PendingCelerySettings
+from celeriac_contrib.celery.app.store import CeleryStore
 from celeriac_contrib.celery.app.tasks import TaskRegistry
+from celeriac_contrib.celery.result import AsyncResult, GroupResult, ResultSet
 from celeriac_contrib.celery.utils.dispatch.signal import Signal
 
 if TYPE_CHECKING:
@@ -105,8 +109,9 @@ class Celery(Celeriac):
     # which app is meant
 
     def set_current(self) -> None:
-        """Mean this app in this thread."""
+        """Mean this app in this thread, and in others that have set none until another one is made."""
         super().set_current()
+        super().set_default()
         _state._set_current_app(self)
 
     def set_default(self) -> None:
@@ -123,7 +128,8 @@ class Celery(Celeriac):
     @property
     def conf(self) -> Any:
         """The settings. What is set before they are first read is noted; the first reading loads them all."""
-        return self._parts.get("conf") or self._part("conf pending", lambda: PendingCelerySettings(self))
+        conf = self._parts.get("conf")  # on the message path
+        return self._part("conf pending", lambda: PendingCelerySettings(self)) if conf is None else conf
 
     @conf.setter
     def conf(self, value: Mapping[str, Any]) -> None:
@@ -336,7 +342,9 @@ class Celery(Celeriac):
 
         if self.conf.task_always_eager:
             warnings.warn(AlwaysEagerIgnored("task_always_eager has no effect on send_task"), stacklevel=2)
-        return super().send_task(name, args, kwargs, **call_options(options))
+        # Whether its result is wanted, the worker knows: this app need not know the task.
+        given = {"ignore_result": options.get("ignore_result"), **call_options(options)}
+        return super().send_task(name, args, kwargs, **given)
 
     def signature(self, *args: Any, **kwargs: Any) -> Any:
         """``app.signature("proj.tasks.add", args=(2, 2), countdown=10)``."""
@@ -347,25 +355,21 @@ class Celery(Celeriac):
 
     def result_of(self, publication: Publication) -> Any:
         headers = publication.message.headers
-        return self.AsyncResult(headers["id"], task_name=headers["task"])
+        result = AsyncResult.__new__(AsyncResult)  # on the message path: past Celery's arguments
+        NativeAsyncResult.__init__(result, headers["id"], self, None, headers["task"])
+        return result
 
     def AsyncResult(self, id: str, backend: Any = None, task_name: str | None = None, **kw: Any) -> Any:
         """The result of the task with this id."""
-        from celeriac_contrib.celery.result import AsyncResult
-
         return AsyncResult(id, backend, task_name, self, **kw)
 
     def GroupResult(self, id: str | None = None, results: Any = None, **kw: Any) -> Any:
         """The results of a group."""
-        from celeriac_contrib.celery.result import GroupResult
-
         return GroupResult(id, results, app=self, **kw)
 
     @property
     def ResultSet(self) -> Any:
         """The class of sets of results, of this app."""
-        from celeriac_contrib.celery.result import ResultSet
-
         return self.subclass_with_self(ResultSet)
 
     @property
@@ -377,10 +381,30 @@ class Celery(Celeriac):
 
     # parts
 
+    def _make_caller(self) -> Any:
+        return CeleryCaller(self)
+
+    def _make_backend(self) -> Any:
+        return CeleryStore(self)
+
     def _make_control(self) -> Any:
         from celeriac_contrib.celery.app.control import Control
 
         return Control(self)
+
+    def _make_events(self) -> Any:
+        from celeriac_contrib.celery.events import Events
+
+        return Events(self)
+
+    def connection(self, *_args: Any, **_options: Any) -> Any:
+        """What stands for a connection to the broker."""
+        from celeriac_contrib.celery.app.connections import BrokerConnection
+
+        return BrokerConnection(self)
+
+    connection_for_read = connection_for_write = broker_connection = connection
+    connection_or_acquire = default_connection = connection
 
     @property
     def log(self) -> Any:

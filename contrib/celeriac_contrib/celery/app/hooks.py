@@ -266,6 +266,27 @@ class _WorkerReady(_Listener):
         self.send(_Instance(app, hostname))
 
 
+class _SetupLogging(_Listener):
+    """Sent for those who configure logging there. What it keeps Celery from is not done here anyway."""
+
+    @hookimpl
+    def celeriac_worker_init(self, app: Any) -> None:
+        self.send(None, **_of_the_log(app))
+
+
+class _AfterSetup(_Listener):
+    @hookimpl
+    def celeriac_worker_init(self, app: Any) -> None:
+        name = "celeriac.task" if self.signal.name == "after_setup_task_logger" else None
+        self.send(None, logger=logging.getLogger(name), **_of_the_log(app))
+
+
+def _of_the_log(app: Any) -> dict[str, Any]:
+    conf = app.conf
+    level = logging.getLevelNamesMapping()[conf.worker_log_level.upper()]
+    return {"loglevel": level, "logfile": conf.worker_log_file, "format": None, "colorize": conf.worker_log_color}
+
+
 class _ShuttingDown(_Listener):
     @hookimpl
     def celeriac_worker_stopping(self, hostname: str) -> None:
@@ -310,6 +331,9 @@ _LISTENERS: dict[str, Callable[[Signal], _Listener]] = {
     "task_revoked": _Revoked,
     "task_rejected": _Rejected,
     "task_unknown": _Unknown,
+    "setup_logging": _SetupLogging,
+    "after_setup_logger": _AfterSetup,
+    "after_setup_task_logger": _AfterSetup,
     "celeryd_init": _Hostname,
     "celeryd_after_setup": _Hostname,
     "worker_init": _WorkerInit,
@@ -320,10 +344,10 @@ _LISTENERS: dict[str, Callable[[Signal], _Listener]] = {
     "worker_process_shutdown": _ProcessShutdown,
     "beat_init": _BeatInit,
 }
-"""Those that a hook tells of; what sends the others is where it happens."""
+"""Those that a hook tells of."""
 
 
 def sent() -> Iterator[str]:
     """The names of the signals that are sent; the others can be connected to and are never sent."""
     yield from _LISTENERS
-    yield from ("import_modules", "setup_logging", "after_setup_logger", "after_setup_task_logger")
+    yield "import_modules"

@@ -19,15 +19,13 @@ __all__ = ("Context", "Task")
 
 
 class _App:
-    """`Task.app`: of a task that was not bound to one, the current app."""
+    """`Task.app` of a task that was not bound to one: the current app. (A bound one has it as an attribute of its own,
+    which is read on the message path.)"""
 
     def __get__(self, task: Any, owner: Any = None) -> Any:
         from celeriac_contrib.celery._state import get_current_app
 
-        return (vars(task).get("_app") if task is not None else None) or get_current_app()
-
-    def __set__(self, task: Any, app: Any) -> None:
-        task.__dict__["_app"] = app
+        return get_current_app()
 
 
 class Task(NativeTask[..., Any]):
@@ -41,15 +39,6 @@ class Task(NativeTask[..., Any]):
     Strategy = "celery.worker.strategy:default"
     Request = "celery.worker.request:Request"
 
-    rate_limit: Any = None
-    trail = True
-    send_events = True
-    store_eager_result: bool | None = None
-    resultrepr_maxsize = 1024
-    acks_on_failure_or_timeout: bool | None = None
-    shadow_name: Any = None
-    priority: int | None = None
-
     def __init__(self) -> None:
         self._prepare()
 
@@ -59,10 +48,6 @@ class Task(NativeTask[..., Any]):
             setattr(self, name, value)
         NativeTask.__init__(self)
         self.signature = _Signature(self, self.signature)  # type: ignore[assignment]
-        shadow = getattr(type(self), "shadow_name", None)
-        if callable(shadow):
-            self._shadow = shadow
-            self.shadow_name = None
 
     def bind_to(self, app: Any) -> None:
         """The task is registered with the app."""
@@ -89,13 +74,9 @@ class Task(NativeTask[..., Any]):
         **options: Any,
     ) -> Any:
         """Send the task: Celery's arguments, in Celery's order."""
-        more = {"task_id": task_id, "link": link, "link_error": link_error, "shadow": shadow}
-        given = {name: value for name, value in more.items() if value}
-        if given or options:
-            options = call_options({**options, **given})
-        name = getattr(self, "_shadow", None)
-        if name is not None and "shadow" not in options:
-            options["shadow"] = name(args, kwargs, options)
+        if options or task_id or link or link_error or shadow:
+            more = {"task_id": task_id, "link": link, "link_error": link_error, "shadow": shadow}
+            options = call_options({**options, **{name: value for name, value in more.items() if value}})
         return super().apply_async(args, kwargs, **options)
 
     def apply(

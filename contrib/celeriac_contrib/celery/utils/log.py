@@ -13,6 +13,7 @@ LOG_LEVELS: dict[Any, Any] = {**logging.getLevelNamesMapping(), "FATAL": logging
 LOG_LEVELS.update({number: name for name, number in logging.getLevelNamesMapping().items()})
 
 base_logger = logging.getLogger("celery")
+base_logger.parent = logging.getLogger("celeriac")  # which the worker configures
 task_logger = logging.getLogger("celery.task")
 worker_logger = logging.getLogger("celery.worker")
 
@@ -20,8 +21,8 @@ worker_logger = logging.getLogger("celery.worker")
 def get_logger(name: Any) -> logging.Logger:
     """A logger; one whose root is the root logger becomes a child of ``celery``'s."""
     logger = logging.getLogger(name) if isinstance(name, str) else name
-    if logging.root not in (logger, logger.parent) or logger is base_logger:
-        return logger
+    if logger.parent is logging.root and logger is not base_logger:
+        logger.parent = base_logger
     return logger
 
 

@@ -123,15 +123,11 @@ def _name_of(value: Any) -> str | None:
     """A task is the same by any of its objects: its proxy, or the one of another app."""
     from celeriac.task import Task
 
-    return value.name if isinstance(value, Task) else None
+    return f"task {value.name}" if isinstance(value, Task) else None
 
 
 def _is_same(wanted: Any, sender: Any) -> bool:
-    return (
-        wanted is sender
-        or _identity(wanted) == _identity(sender)
-        or (isinstance(sender, str) and _name_of(wanted) == sender)
-    )
+    return wanted is sender or _identity(wanted) == _identity(sender)
 
 
 def _weakly(function: Any) -> Callable[[], Any]:
