@@ -59,23 +59,33 @@ class Uniqueness:
     def look(self, delivery: Delivery, key: int, hold: Hold) -> tuple[Look, Hold | None]:
         """Whether this message may run now, and as whom it holds its name then."""
         message = delivery.message
-        same_as = message.headers.get(SAME_AS)
-        finished = self._finished(message.id) or (self._finished(same_as) if same_as else None)
-        if finished is not None:
-            return Look(finished=finished), hold
         if hold.scope == "window":
-            other = self._driver.lock_holder(hold.name)
-            if other is None or holder_id(other) == message.id:
-                return Look(), None
-            return self._behind(message, other), None
+            return self._look_in_window(message, hold.name), None
         owner = f"{message.id}|{self._worker}/{key}"
         other = self._claim(hold, owner, delivery)
+        # Only now: whoever had the name before has stored its result before it let go.
+        finished = self._result_for(message)
+        if finished is not None:
+            self._driver.lock_release(hold.name, owner)
+            return Look(finished=finished), hold
         if other != owner:
             return self._behind(message, other), hold
         if hold.scope == "until_start":
             self._driver.lock_release(hold.name, owner)
             return Look(), None
         return Look(), hold._replace(owner=owner)
+
+    def _look_in_window(self, message: Message, name: str) -> Look:
+        finished = self._result_for(message)
+        other = None if finished is not None else self._driver.lock_holder(name)
+        if other is None or holder_id(other) == message.id:
+            return Look(finished=finished)
+        return self._behind(message, other)
+
+    def _result_for(self, message: Message) -> bytes | None:
+        """The result of this message, or of the call whose result it is to take over, once there is one."""
+        same_as = message.headers.get(SAME_AS)
+        return self._finished(message.id) or (self._finished(same_as) if same_as else None)
 
     def _claim(self, hold: Hold, owner: str, delivery: Delivery) -> str:
         """Hold the name as who runs. Taken over is: the message's own hold while it waited; that of a run that died,
