@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from celeriac.context import current
 from celeriac.errors import ConfigurationError, TransportDown, UnsupportedCapability
@@ -100,8 +100,8 @@ class _Prepared:
     """What is the same for every call of one task."""
 
     __slots__ = (
-        "compression", "expires", "headers", "is_answered", "is_plain", "priority", "queue", "serializer", "shadow",
-        "unique", "writer",
+        "compression", "expires", "headers", "is_answered", "is_plain", "joins_parts", "priority", "queue",
+        "serializer", "shadow", "unique", "writer",
     )  # fmt: skip
 
     def __init__(self, app: Celeriac, name: str, task: Task[..., Any] | None) -> None:
@@ -123,6 +123,7 @@ class _Prepared:
         self.unique: Any = of_task("unique")
         is_bare = self.compression is None and self.expires is None and self.shadow is None
         self.is_plain = is_bare and not self.unique
+        self.joins_parts = self.writer.supports("json-parts")
         self.is_answered = not app.backend.driver.supports("shared")
         """Whether messages say where their results go."""
         self.headers: dict[str, Any] = {
@@ -146,6 +147,12 @@ class _Prepared:
             "stamped_headers": None,
             "stamps": {},
         }
+
+    def body(self, args: Sequence[Any], kwargs: dict[str, Any], embed: dict[str, Any]) -> bytes:
+        """The body of a call."""
+        if kwargs or embed is not _EMPTY_EMBED or not self.joins_parts:
+            return self.writer.dumps((args, kwargs, embed))
+        return _BODY_OF_ARGS % self.writer.dumps(args)
 
 
 class Caller:
@@ -213,7 +220,7 @@ class Caller:
         if prepared.is_plain and (not options or options.keys() <= _PLACE):
             embed = _in_place(options, headers) if options else _EMPTY_EMBED
             writer = prepared.writer
-            body = writer.dumps((args, kwargs, embed))
+            body = prepared.body(args, kwargs, embed)
             if len(body) <= self._max_size:
                 message = Message(headers, properties, body, writer.content_type, writer.content_encoding)
                 return Publication(prepared.queue or self._queue, message)
@@ -436,6 +443,8 @@ def _fanned_out(publication: Publication) -> Iterator[Publication]:
 
 
 _EMPTY_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+_BODY_OF_ARGS: Final = b'[%b,{},{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]'
+"""The body of a call without keyword arguments, where its parts can be written apart."""
 
 _PLACE = frozenset({"task_id", "group_id", "group_index", "chord"})
 """All the options that the members of most groups have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from json import encoder as json_encoder
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from celeriac.specs.serializer import Serializer, SerializerOptions
 from celeriac_plugins._shared.json_types import MARK, Types, mark, restore
 from celeriac_plugins._shared.refusals import cannot_read, cannot_write, too_large_to_read, too_large_to_write
 
+_SCALARS: Final = frozenset({int, bool, type(None)})
 _Encode = Callable[[Any, int], tuple[str, ...]]
 
 
@@ -33,10 +34,16 @@ class JsonCodec(Serializer):
         types = Types(self.options.types)
         self._restore = types.restore if self.options.types else restore
         self._encode = _make_encode(types.mark if self.options.types else mark)
+        self._encode_scalar = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder().decode
         self._decode_leniently = json.JSONDecoder().decode
 
     def dumps(self, value: Any) -> bytes:
+        if type(value) in _SCALARS:  # what most tasks return
+            try:
+                return self._encode_scalar(value)
+            except (ValueError, OverflowError):  # more than 64 bits
+                pass
         try:
             data = "".join(self._encode(value, 0)).encode()
         except CeleriacError:

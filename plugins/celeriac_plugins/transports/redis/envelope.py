@@ -78,9 +78,8 @@ def write(message: Message, queue: str, step: int, since: str, exchange: str = "
         "body_encoding": "base64",
         "delivery_tag": tag or os.urandom(16).hex(),
     }
-    flags = "m"
-    if len(own) != 2 or own.get("delivery_mode") != _PERSISTENT or "correlation_id" not in own:
-        flags = _flags(own, properties)
+    is_usual = len(own) == 2 and own.get("delivery_mode") == _PERSISTENT and type(own.get("correlation_id")) is str
+    flags = "m" if is_usual else _flags(own, properties)
     head = f"0;{since};{step};{flags}"
     envelope = _Envelope(
         head, message.body, message.content_encoding, message.content_type, message.headers, properties
@@ -88,7 +87,7 @@ def write(message: Message, queue: str, step: int, since: str, exchange: str = "
     try:
         return (
             _encode(envelope)
-            if _is_simple(message.headers.values()) and _is_simple(own.values())
+            if _is_simple(message.headers.values()) and (is_usual or _is_simple(own.values()))
             else _encode_slowly(envelope)
         )
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
