@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
 
+from celeriac.celery_names import CeleryNames
 from celeriac.clock import Clock, SystemClock
 from celeriac.current import apps
 from celeriac.errors import ConfigurationError
@@ -40,7 +41,7 @@ R = TypeVar("R")
 _NO_OPTIONS: CallOptions = {}
 
 
-class Celeriac(Parts):
+class Celeriac(Parts, CeleryNames):
     """One project's tasks and their settings.
 
     ::
@@ -111,6 +112,7 @@ class Celeriac(Parts):
             self.config_from_object(config_source, namespace=namespace)
         for fixup in self.fixups:
             _called(fixup)(self)
+        self.on_init()
 
     # settings
 

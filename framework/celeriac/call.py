@@ -315,30 +315,31 @@ class Caller:
         return None if driver.supports("shared") else driver.reply_to(self._app.conf.task_publish_timeout)
 
     def publish(
-        self, batch: Sequence[Publication], timeout: float | None = None, options: CallOptions = _NO_OPTIONS
+        self,
+        batch: Sequence[Publication],
+        timeout: float | None = None,
+        options: CallOptions = _NO_OPTIONS,
+        claimed: bool = False,
     ) -> None:
-        """Hand messages to the broker, all or none, within one hard deadline that covers everything.
+        """Hand messages to the broker, all or none, within one hard deadline that covers everything. `claimed`: unique
+        tasks have been looked after.
 
         Raises:
             TransportDown: the broker did not take them in time.
         """
         app = self._app
-        if app.has_unique and any(UNIQUE in publication.message.headers for publication in batch):
+        if app.has_unique and not claimed and any(UNIQUE in publication.message.headers for publication in batch):
             with publishing(app, batch) as sent:
                 if sent:
-                    self._publish(sent, timeout, options)
-        else:
-            self._publish(batch, timeout, options)
-
-    def _publish(self, batch: Sequence[Publication], timeout: float | None, options: CallOptions) -> None:
-        app = self._app
-        timeout = self._timeout if timeout is None else timeout
-        deadline = time.monotonic() + timeout
+                    self.publish(sent, timeout, options, claimed=True)
+            return
+        deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
         if self._fans_out:
             batch = [each for publication in batch for each in _fanned_out(publication)]
         if self._known_queues is not None:
             self.check_queues(batch)
-        if not app.write_transport.supports("delay") and any(publication.due is not None for publication in batch):
+        transport = app.write_transport
+        if not transport.supports("delay") and any(publication.due is not None for publication in batch):
             raise UnsupportedCapability("this transport cannot delay messages: no countdown, eta or retry with a delay")
         if app.hooks.before_publish:
             app.hooks.before_publish(app=app, batch=batch)
@@ -346,7 +347,6 @@ class Caller:
             app.backend.store_queued(batch)
         retries = 0
         while True:
-            transport = app.write_transport
             try:
                 transport.publish(batch, max(deadline - time.monotonic(), 0.001))
                 break
@@ -354,10 +354,10 @@ class Caller:
                 pause = self._pause(retries, error, options, transport)
                 if pause is None or time.monotonic() + pause >= deadline:
                     raise
-            for publication in batch:  # the first one may be there, and only its confirmation was lost
-                publication.message.headers[AGAIN] = True
+            _mark_again(batch)
             time.sleep(pause)
             retries += 1
+            transport = app.write_transport
         if app.hooks.after_publish:
             app.hooks.after_publish(app=app, batch=batch)
 
@@ -423,6 +423,12 @@ class Caller:
         else:
             moment = datetime.fromtimestamp(self._app.clock.time() + float(expires), UTC)
         headers["expires"] = moment.isoformat()
+
+
+def _mark_again(batch: Sequence[Publication]) -> None:
+    """The first one may be there, and only its confirmation was lost."""
+    for publication in batch:
+        publication.message.headers[AGAIN] = True
 
 
 def _set_properties(options: CallOptions, properties: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from celeriac.clock import Clock
+from celeriac.lamport import LamportClock
 from celeriac.moment import Moment
 from celeriac.settings.pending import PendingSettings
 
@@ -37,6 +38,8 @@ class Parts:
 
     def __init__(self, clock: Clock, given: Mapping[str, Any]) -> None:
         self.clock = clock
+        self.lamport = LamportClock()
+        """Counts what this app sends and hears; its events carry the number."""
         self._given = given
         self._pid = os.getpid()
         self._inherited: list[object] = []

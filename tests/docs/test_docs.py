@@ -12,6 +12,7 @@ import pytest
 from code_blocks import Block, blocks_of, reading
 
 from celeriac import errors
+from celeriac.celery_names import NOT_HERE
 from celeriac.settings.fields import BY_SUBJECT
 from celeriac.settings.refused import REFUSED_BY_SUBJECT
 from celeriac.specs import lifecycle
@@ -161,7 +162,7 @@ def test_every_setting_is_documented(setting: str) -> None:
 def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"`((?:task|worker|result|beat|broker)_[a-z_]+)`", page.read_text()))
     settings_like = {name for name in named if not name.startswith("task_id")}
-    known = {*SETTINGS, *(name.removeprefix("celeriac_") for name in vars(lifecycle))}
+    known = {*SETTINGS, *NOT_HERE, *(name.removeprefix("celeriac_") for name in vars(lifecycle))}
     assert settings_like - known == set()
 
 

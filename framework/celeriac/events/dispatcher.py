@@ -48,7 +48,7 @@ class EventDispatcher:
         """The groups to send (``task``, ``worker``, of one's own); empty: all."""
         self.dropped = 0
         """How many events found no room."""
-        self._make = EventMaker(self.hostname)
+        self._make = EventMaker(self.hostname, app.lamport)
         self._waiting: deque[Event] = deque()
         self._limit = limit
         self._wanted = threading.Event()

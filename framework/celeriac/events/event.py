@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from celeriac.errors import DecodeError
 
 if TYPE_CHECKING:
     from celeriac.codec import Codec
+    from celeriac.lamport import LamportClock
 
 Event = dict[str, Any]
 
@@ -22,14 +22,14 @@ Event = dict[str, Any]
 class EventMaker:
     """Makes the events of one process, with what all of them have."""
 
-    def __init__(self, hostname: str) -> None:
+    def __init__(self, hostname: str, clock: LamportClock) -> None:
         self.hostname = hostname
-        self._clock = count(1)
+        self._forward = clock.forward
 
     def __call__(self, type: str, fields: Mapping[str, Any], at: float | None = None) -> Event:
         """An event of that type, now or `at` a Unix time."""
         named = {"hostname": self.hostname, **fields}
-        return make_event(type, timestamp=at, clock=next(self._clock), **named)
+        return make_event(type, timestamp=at, clock=self._forward(), **named)
 
 
 def make_event(type: str, *, hostname: str, timestamp: float | None = None, clock: int = 0, **fields: Any) -> Event:

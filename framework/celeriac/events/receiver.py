@@ -75,7 +75,10 @@ class EventReceiver:
                     return
 
     def process(self, type: str, event: Event) -> None:
-        """Call the handler of an event."""
+        """Call the handler of an event. The app's logical clock is later than the event's from then on."""
+        clock = event.get("clock")
+        if isinstance(clock, int):
+            self._app.lamport.adjust(clock)
         handler = self.handlers.get(type) or self.handlers.get("*")
         if handler is not None:
             handler(event)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from celeriac.settings.differences import DIFFERENCES
 from celeriac.settings.fields import BY_SUBJECT
 from celeriac.settings.names import PREFIX
 from celeriac.settings.refused import REFUSED_BY_SUBJECT
 from celeriac.settings.setting import Refused, Setting
+from celeriac.settings.settings import Settings
 
 HEAD = """# Settings
 
@@ -22,6 +24,11 @@ read as Celery reads them. `CELERIAC_APP`, `CELERIAC_CONFIG` and `CELERIAC_DEBUG
 An unknown name is an error that names the nearest setting, and so is a value of the wrong type.
 """
 
+DIFFERENCES_HEAD = """## Defaults that differ from Celery's
+
+All other settings that both have, have the same default.
+"""
+
 REFUSED_HEAD = """## Not honoured
 
 These settings of Celery are known and refused: setting one is an error that says the reason. The values in the second
@@ -35,6 +42,8 @@ def render() -> str:
     for subject, settings in BY_SUBJECT.items():
         parts.append(f"## {subject}\n")
         parts.append(_table(("Setting", "Type", "Default", "Old names", "Meaning"), map(_row, settings)))
+    parts.append(DIFFERENCES_HEAD)
+    parts.append(_table(("Setting", "Celery", "Here", "Why"), map(_difference_row, DIFFERENCES)))
     parts.append(REFUSED_HEAD)
     for subject, refused in REFUSED_BY_SUBJECT.items():
         parts.append(f"### {subject}\n")
@@ -51,6 +60,11 @@ def _row(setting: Setting) -> tuple[str, ...]:
     doc = setting.doc if setting.celery else f"{setting.doc} *Not in Celery.*"
     old = ", ".join(f"`{name}`" for name in setting.old if name not in _regular(setting.name))
     return f"`{setting.name}`", _type(setting), f"`{setting.default!r}`", old, doc
+
+
+def _difference_row(name: str) -> tuple[str, ...]:
+    difference = DIFFERENCES[name]
+    return f"`{name}`", f"`{difference.celery!r}`", f"`{Settings()[name]!r}`", difference.why
 
 
 def _type(setting: Setting) -> str:

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import Celery
 
 from celeriac import Celeriac, current_app, shared_task
 from celeriac.control import Control
@@ -520,6 +522,55 @@ def test_a13_selected_queues_are_what_a_worker_consumes() -> None:
 
     assert app.Worker(pool="solo").queues == ["b"]
     assert app.now().tzinfo is not None
+
+
+def test_a13_two_apps_that_exchange_three_messages_agree_on_the_order() -> None:
+    one, other = make(), make()
+    with one, other:
+        heard = []
+        with closing(one.events.Receiver()) as at_one, closing(other.events.Receiver()) as at_other:
+            at_one.listen(wakeup=False)
+            at_other.listen(wakeup=False)
+            for sender in (one, other, one):
+                with closing(sender.events.Dispatcher()) as dispatcher:
+                    dispatcher.send("order-sent", number=len(heard))
+                heard.append([next(at.itercapture(limit=1, timeout=5, wakeup=False)) for at in (at_one, at_other)])
+
+    assert [[event["number"] for event in each] for each in heard] == [[0, 0], [1, 1], [2, 2]]
+    clocks = [event["clock"] for event, _ in heard]
+    assert clocks == sorted(set(clocks))
+    assert one.lamport.value > clocks[-1]
+    assert other.lamport.value > clocks[-1]
+
+
+def test_a1_every_name_of_celerys_app_is_here_or_says_what_to_use_instead() -> None:
+    app, page = make(), (Path(__file__).parents[3] / "docs" / "app.md").read_text()
+    names = {name for name in dir(Celery("x", set_as_current=False)) if not name.startswith("_")}
+    missing = {name for name in names if not hasattr(app, name)}
+
+    assert missing == app.NOT_HERE.keys()
+    for name, instead in app.NOT_HERE.items():
+        assert f"| `{name}` | {instead} |" in page
+        with pytest.raises(AttributeError, match=f"no attribute '{name}': "):
+            getattr(app, name)
+
+
+def test_a7_the_running_task_is_known_to_its_app() -> None:
+    app = make()
+    seen: list[Any] = []
+
+    @app.task(name="look")
+    def look() -> None:
+        seen.append((app.current_task, app.current_worker_task))
+
+    look()
+    with start_worker(app) as worker:
+        look.delay()
+        worker.drain()
+
+    assert seen == [(look, None), (look, look)]
+    assert app.current_task is None
+    assert app.oid == app.oid != make().oid
 
 
 # A14

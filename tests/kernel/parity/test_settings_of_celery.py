@@ -18,29 +18,13 @@ from celeriac.cli.root import cli
 from celeriac.doctor import CHECKS, examine
 from celeriac.errors import ConfigurationError
 from celeriac.settings import Settings
+from celeriac.settings.differences import DIFFERENCES
 from celeriac.settings.fields import BY_NAME
 from celeriac.settings.refused import REFUSED
 from celeriac.settings.renaming import renamed
 from celeriac_plugins.transports.memory import MemoryTransport
 
 CELERYS = dict(flatten(NAMESPACES))
-
-OURS: dict[str, tuple[Any, str]] = {
-    "timezone": ("UTC", "None means UTC there"),
-    "beat_max_loop_interval": (300.0, "0 means the scheduler's own 300 there"),
-    "beat_scheduler": ("file", "ours"),
-    "beat_schedule_filename": ("celeriac-beat.json", "ours, of another format"),
-    "broker_connection_max_retries": (None, "a worker does not give up"),
-    "task_acks_late": (None, "the preset `delivery` decides: after the run"),
-    "worker_prefetch_multiplier": (None, "follows the run time"),
-    "worker_soft_shutdown_timeout": (25.0, "is worker_shutdown_timeout"),
-    "task_publish_retry_policy": (None, "tried until the deadline"),
-    "broker_failover_strategy": ("round-robin", "None means that there"),
-    "result_backend_max_retries": (None, "no bound, which is infinity there"),
-    "worker_redirect_stdouts": (False, "standard output is yours"),
-    "worker_redirect_stdouts_level": ("warning", "the same, in small letters"),
-}
-"""Where our default is another one, and why."""
 
 
 def _plain(value: Any) -> Any:
@@ -59,8 +43,8 @@ def test_a3_every_setting_of_celery_has_its_default_and_type_or_a_reason(name: s
             conf[name]
         return
     default = _plain(CELERYS[name].default)
-    if name in OURS:
-        assert conf[name] == OURS[name][0] != default
+    if name in DIFFERENCES:
+        assert DIFFERENCES[name].celery == default != conf[name]
         return
     assert conf[name] == default
     if default is not None:
@@ -69,7 +53,7 @@ def test_a3_every_setting_of_celery_has_its_default_and_type_or_a_reason(name: s
 
 
 def test_a3_the_table_of_differences_names_celerys_settings_alone() -> None:
-    assert OURS.keys() <= CELERYS.keys()
+    assert DIFFERENCES.keys() <= CELERYS.keys()
 
 
 # A4
