@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from celeriac.errors import UnknownDriver
+from celeriac.errors import ConfigurationError, UnknownDriver
 from celeriac.failover import Failover, split_urls
 from celeriac.kinds import BACKEND, LOGGER, POOL, SCHEDULER, TRANSPORT
+from celeriac.settings.fields import BY_NAME
 from celeriac.settings.urls import split_scheme
 from celeriac.specs.backend import BackendOptions
 from celeriac.specs.logger import LoggerOptions
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from celeriac.specs.pool import Pool
     from celeriac.specs.scheduler import Scheduler
     from celeriac.specs.transport import Transport
+
+
+FOR_SOME_TRANSPORTS = ("task_queue_max_priority", "task_default_queue_type")
+"""Settings that a transport names in `settings` if it honours them."""
 
 
 def broker_url(app: Celeriac) -> str:
@@ -69,10 +74,26 @@ def make_transport(app: Celeriac, url: str) -> Transport:
         raise UnknownDriver(
             f"{error}; if {scheme!r} is a transport of kombu's, write kombu+{scheme}://… and install 'celeriac[kombu]'"
         ) from error
-    transport: Transport = driver(
-        TransportOptions(url, app.conf.worker_lease, app.clock, app.conf.broker_transport_options)
-    )
+    extra = {**_options_from_settings(app, scheme, driver), **app.conf.broker_transport_options}
+    transport: Transport = driver(TransportOptions(url, app.conf.worker_lease, app.clock, extra))
     return transport
+
+
+def _options_from_settings(app: Celeriac, scheme: str, driver: Any) -> dict[str, Any]:
+    """What settings that belong to some transports come to for this one.
+
+    Raises:
+        ConfigurationError: one is set that this transport cannot honour.
+    """
+    options: dict[str, Any] = {}
+    for name in FOR_SOME_TRANSPORTS:
+        value = app.conf[name]
+        if value == BY_NAME[name].default:
+            continue
+        if name not in driver.settings:
+            raise ConfigurationError(f"the transport {scheme!r} does not honour the setting {name!r}; leave it out")
+        options[driver.settings[name]] = value
+    return options
 
 
 def make_backend(app: Celeriac) -> ResultBackend:

@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, assert_type
 
-from celeriac import AsyncResult, Celeriac, GroupResult, RetryPolicy, Signature, Task, chain, chord, group
+from celeriac import (
+    AsyncResult,
+    Celeriac,
+    GroupResult,
+    RetryPolicy,
+    Signature,
+    Task,
+    Unique,
+    chain,
+    chord,
+    current_app,
+    group,
+    shared_task,
+)
 from celeriac.abortable import AbortableAsyncResult, AbortableTask
 
 app = Celeriac("typed", broker="memory://", task_default_queue="mail")
@@ -152,3 +165,24 @@ def groups() -> None:
     group(fetch.s("u")) | total.s()  # refused
     chord([fetch.s("u")], total.s())  # refused
     show.s(1) | group(add.s(1), add.s(2))  # refused
+
+
+@shared_task(unique=Unique(key=["x"]))
+def shared(x: int) -> str:
+    return str(x)
+
+
+@shared_task
+async def shared_later(x: int) -> str:
+    return str(x)
+
+
+def shared_tasks() -> None:
+    assert_type(shared.delay(1), AsyncResult[str])
+    assert_type(shared_later.delay(1).get(), str)
+    assert_type(current_app.conf.worker_lease, float)
+
+    shared.delay("1")  # refused
+    shared_later.delay()  # refused
+    current_app.no_such_name()  # refused
+    Unique("until_later")  # refused

@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from celeriac.app import Celeriac
 
 _TRANSPORT = frozenset(
-    {"broker_url", "broker_read_url", "broker_transport_options", "worker_lease", "task_default_delivery_mode"}
+    {
+        "broker_url",
+        "broker_read_url",
+        "broker_transport_options",
+        "worker_lease",
+        "task_default_delivery_mode",
+        "task_queue_max_priority",
+        "task_default_queue_type",
+    }
 )
 _BACKEND = frozenset({"result_backend", "result_backend_transport_options", "result_expires"})
 _POOL = frozenset(

@@ -41,6 +41,8 @@ class Values:
     task_store_eager_result: bool
     task_default_queue: str
     task_queues: list[dict[str, Any]] | None
+    task_default_queue_type: str
+    task_queue_max_priority: int | None
     task_default_exchange: str | None
     task_default_exchange_type: str
     task_default_routing_key: str | None

@@ -321,6 +321,10 @@ class Transport(Driver):
     def close(self) -> None:
         """Free everything; what is held stays held until its lease runs out. A second call does nothing."""
 
+    settings: ClassVar[Mapping[str, str]] = {}
+    """Celery's settings that are options of this driver, by the option's name. Where another transport is used, setting
+    one is an error."""
+
     failover: ClassVar[frozenset[str]] = frozenset()
     """Schemes of which the driver takes several URLs, with semicolons between, as the servers of one broker that it
     tries in turn. Others are tried in turn by the kernel, each by a transport of its own."""

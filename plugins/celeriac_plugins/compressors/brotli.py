@@ -26,12 +26,13 @@ class BrotliCompressor(Compressor):
         chunks: list[bytes] = []
         size = 0
         while not decompressor.is_finished():
-            if chunks and decompressor.can_accept_more_data():
-                raise cannot_read("brotli data", "it is cut short")
             try:
                 chunk = decompressor.process(b"" if chunks else data, output_buffer_limit=min(_CHUNK, max_size + 1))
             except brotli.error as error:
                 raise cannot_read("brotli data", error) from error
+            # A step may come to nothing; when it has taken all input besides, there is no more to come.
+            if not chunk and decompressor.can_accept_more_data() and not decompressor.is_finished():
+                raise cannot_read("brotli data", "it is cut short")
             chunks.append(chunk)
             size += len(chunk)
             if size > max_size:

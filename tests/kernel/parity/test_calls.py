@@ -19,6 +19,7 @@ from celeriac.call import KNOWN_OPTIONS
 from celeriac.errors import (
     ConfigurationError,
     DecodeError,
+    DriverNotInstalled,
     EncodeError,
     OperationalError,
     ResultTimeout,
@@ -211,6 +212,43 @@ def test_c3_the_delivery_mode_is_in_the_message(app: Celeriac, mode: Any, number
     assert app.caller.build("add", (1, 2), {}, options).message.properties["delivery_mode"] == number  # type: ignore[arg-type]
     app.conf.task_default_delivery_mode = "transient"
     assert app.caller.build("add", (1, 2)).message.properties["delivery_mode"] == 1
+
+
+# C4, C6
+
+
+class Canary:
+    hatched: ClassVar[list[str]] = []
+
+    def __reduce__(self) -> Any:
+        return Canary.hatched.append, ("decoded",)
+
+
+def test_c4_a_type_that_is_not_accepted_is_refused_and_not_decoded_and_logged(
+    app: Celeriac, caplog: pytest.LogCaptureFixture
+) -> None:
+    with start_worker(app, task_unknown_delay=1) as worker:
+        app.send_task("add", (Canary(), 1), serializer="pickle")
+        for _ in range(4):
+            worker.drain()
+            worker.advance(2)
+        wait_until(worker.dead_letters)
+
+    assert Canary.hatched == []
+    assert "'application/x-python-serialize' is not accepted here" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["zlib", "gzip", "bzip2", "lzma", "brotli", "zstd"])
+def test_c6_a_megabyte_shrinks_on_the_wire_and_arrives_equal(app: Celeriac, method: str) -> None:
+    text = "repetitive " * 100_000
+    app.task(name="measure", compression=method)(lambda text: (len(text), text[-11:]))
+    try:
+        body = app.caller.build("measure", (text,)).message.body
+    except DriverNotInstalled as error:
+        pytest.skip(str(error))
+    assert len(body) < len(text) / 50
+    with start_worker(app):
+        assert app.tasks["measure"].delay(text).get(timeout=10) == [len(text), "repetitive "]
 
 
 # C5

@@ -56,6 +56,21 @@ def test_a3_the_table_of_differences_names_celerys_settings_alone() -> None:
     assert DIFFERENCES.keys() <= CELERYS.keys()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "option"),
+    [("task_queue_max_priority", 9, "max_priority"), ("task_default_queue_type", "quorum", "queue_type")],
+)
+def test_a3_settings_of_some_transports_are_options_there_and_errors_elsewhere(
+    name: str, value: Any, option: str
+) -> None:
+    given: dict[str, Any] = {name: value}
+    with Celeriac("x", broker="amqp://nowhere//", set_as_current=False, **given) as app:
+        assert app.transport.options.extra[option] == value
+    with Celeriac("x", broker="memory://", set_as_current=False, **given) as app:
+        with pytest.raises(ConfigurationError, match=f"'memory' does not honour the setting '{name}'"):
+            _ = app.transport
+
+
 # A4
 
 

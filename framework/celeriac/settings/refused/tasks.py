@@ -5,7 +5,7 @@ from __future__ import annotations
 from celeriac.settings.setting import Refused
 
 _EXCHANGE = "a queue that task_queues does not list is reached by its name; list it there with its exchange"
-_QUEUE_TYPE = "on RabbitMQ write broker_transport_options={'queue_type': 'quorum'}; elsewhere leave it out"
+_QUEUE_TYPE = "all queues are of one type; use task_default_queue_type"
 _ACKS = "there is one setting for both; use task_acks_on_failure_or_timeout"
 _JOIN = "a chord is counted as its members end, nothing polls for it; leave it out"
 
@@ -27,7 +27,6 @@ TASKS = (
         harmless=(True,),
         old=("CELERY_ENABLE_UTC",),
     ),
-    Refused("task_default_queue_type", _QUEUE_TYPE, harmless=("classic",), old=("CELERY_DEFAULT_QUEUE_TYPE",)),
     Refused(
         "task_create_missing_queue_type", _QUEUE_TYPE, harmless=("classic",), old=("CELERY_CREATE_MISSING_QUEUE_TYPE",)
     ),
@@ -36,11 +35,6 @@ TASKS = (
         _EXCHANGE,
         harmless=("direct",),
         old=("CELERY_CREATE_MISSING_QUEUE_EXCHANGE_TYPE",),
-    ),
-    Refused(
-        "task_queue_max_priority",
-        "on RabbitMQ write broker_transport_options={'max_priority': 9}; elsewhere leave it out",
-        old=("CELERY_QUEUE_MAX_PRIORITY",),
     ),
     Refused(
         "task_remote_tracebacks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from celeriac.errors import UnsupportedCapability
 from celeriac.message import Delivery, Message, Publication
@@ -23,6 +24,7 @@ class AmqpTransport(Transport):
     """``amqp://user:password@host:5672/vhost``; see `place.Place` for the URL and its options."""
 
     failover = frozenset({"amqp", "amqps", "pyamqp"})
+    settings = MappingProxyType({"task_queue_max_priority": "max_priority", "task_default_queue_type": "queue_type"})
     capabilities = frozenset(
         {
             "durable",
