@@ -11,6 +11,7 @@ from celeriac import states
 from celeriac.errors import IncompleteStream, ResultTimeout, TaskRevoked
 from celeriac.failure import from_document
 from celeriac.joining import allow_join_result, denied_join_result, refuse_join
+from celeriac.result_graph import iterdeps, result_from_tuple
 from celeriac.result_store import NOTHING, ResultStore
 
 if TYPE_CHECKING:
@@ -277,8 +278,6 @@ class AsyncResult(Generic[R]):
     @property
     def children(self) -> list[AsyncResult[Any] | GroupResult[Any]]:
         """The results of what the task has called, and of what has followed it; empty before it has ended."""
-        from celeriac.result_set import result_from_tuple
-
         return [result_from_tuple(child, self.app) for child in self._load().get("children") or ()]
 
     def iterdeps(self, intermediate: bool = False) -> Iterator[tuple[AsyncResult[Any] | None, AsyncResult[Any]]]:
@@ -287,8 +286,6 @@ class AsyncResult(Generic[R]):
         Raises:
             IncompleteStream: one of them has not ended, so that more may come; not with `intermediate`.
         """
-        from celeriac.result_set import iterdeps
-
         return iterdeps(self, intermediate)
 
     def collect(
@@ -389,7 +386,7 @@ class EagerResult(AsyncResult[R]):
         return f"<EagerResult: {self.id}>"
 
 
-from celeriac.result_set import GroupResult, ResultSet, result_from_tuple  # noqa: E402 (they are made of these)
+from celeriac.result_set import GroupResult, ResultSet  # noqa: E402 (they are made of these)
 
 __all__ = [
     "AsyncResult",
