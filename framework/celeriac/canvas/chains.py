@@ -215,7 +215,7 @@ def _flattened(steps: Iterable[Any]) -> list[Signature[Any]]:
     for step in steps:
         if step is None:
             continue
-        whole = step if isinstance(step, Signature) else signature(step)
+        whole = (step if isinstance(step, Signature) else signature(step)).expanded()
         for part in whole.spread() if isinstance(whole, chain) else [whole]:
             if flat and isinstance(flat[-1], group):
                 flat[-1] = chord(flat[-1], part)

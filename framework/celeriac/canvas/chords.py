@@ -45,7 +45,8 @@ class chord(Signature[R, A]):  # noqa: N801 (Celery's name)
         self, header: Signature[Any, A] | Iterable[Signature[Any, A] | None], body: None = None, **options: Any
     ) -> None: ...
     def __init__(self, header: Any, body: Signature[R, Any] | None = None, **options: Any) -> None:
-        members = header if isinstance(header, group) else group(header)
+        whole = header.expanded() if isinstance(header, Signature) else header
+        members = whole if isinstance(whole, group) else group(whole)
         body_app = body._app if body is not None else None  # noqa: SLF001
         super().__init__("celery.chord", (), {"header": members, "body": body}, options, app=members._app or body_app)  # noqa: SLF001
 

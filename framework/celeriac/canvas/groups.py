@@ -288,9 +288,10 @@ _ITS_OWN = frozenset({"task_id", "chord", "group_id", "group_index"})
 def _unrolled(members: Iterable[Any]) -> Iterator[Signature[Any]]:
     """Groups within a group are part of it."""
     for member in members:
-        if isinstance(member, group):
-            yield from member.tasks
-        elif isinstance(member, Signature):
-            yield member
-        elif member is not None:
-            yield signature(member)
+        if member is None:
+            continue
+        whole = (member if isinstance(member, Signature) else signature(member)).expanded()
+        if isinstance(whole, group):
+            yield from whole.tasks
+        else:
+            yield whole

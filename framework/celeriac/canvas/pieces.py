@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from celeriac.canvas.groups import group
+from celeriac.canvas.reading import signature
 from celeriac.canvas.signatures import Signature
 
 if TYPE_CHECKING:
@@ -31,31 +32,40 @@ class xstarmap(Signature[list[R]]):  # noqa: N801 (Celery's name)
         super().__init__("celery.starmap", (), call, options, immutable=True, app=task._app)  # noqa: SLF001
 
 
+@Signature.register_type("chunks")
 class chunks(Signature[list[Any]]):  # noqa: N801 (Celery's name)
-    """``add.chunks(zip(range(100), range(100)), 10)``: a hundred calls in ten messages. Called, it is a group of
-    `xstarmap`."""
+    """``add.chunks(zip(range(100), range(100)), 10)``: a hundred calls in ten messages. Called, or put into a workflow,
+    it is a group of `xstarmap`."""
+
+    subtask_type = "chunks"
 
     def __init__(self, task: Signature[Any], it: Iterable[Iterable[Any]], n: int, **options: Any) -> None:
-        self._task = task
-        self._it = it
-        self._size = n
-        call = {"task": dict(task), "n": n}
+        call = {"task": dict(task), "it": it, "n": n}
         super().__init__("celery.chunks", (), call, options, immutable=True, app=task._app)  # noqa: SLF001
 
     def group(self) -> group[list[Any]]:
         """The group that it comes to. Of a generator, the parts are read as they are published."""
-        return group(self._parts())
+        whole = group(self._parts())
+        return whole if self._app is None else whole.bound_to(self._app)
 
     def _parts(self) -> Iterator[Signature[list[Any]]]:
-        rest = iter(self._it)
-        while part := list(islice(rest, self._size)):
-            yield xstarmap(self._task, part, **self["options"])
+        task = signature(self.kwargs["task"], self._app)
+        rest = iter(self.kwargs["it"])
+        while part := list(islice(rest, self.kwargs["n"])):
+            yield xstarmap(task, part, **self["options"])
+
+    def expanded(self) -> Signature[Any]:
+        return self.group()
 
     def apply_async(  # type: ignore[override]
         self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> GroupResult[list[Any]]:
         """Send the parts."""
         return self.group().apply_async(args, kwargs, **options)
+
+    def apply(self, args: Iterable[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """Run the parts here and now."""
+        return self.group().apply(args, kwargs, **options)
 
     def __call__(self, **options: Any) -> GroupResult[list[Any]]:
         """Send the parts, as Celery does when it is called."""

@@ -313,6 +313,10 @@ class Signature(Stampable, dict[str, Any], Generic[R, A]):
         options = cast("dict[str, Any]", self.options)
         return options.get("task_id") or options.setdefault("task_id", make())  # type: ignore[no-any-return]
 
+    def expanded(self) -> Signature[Any]:
+        """What it stands for within a workflow."""
+        return self
+
     def ends(self) -> list[Signature[Any]]:
         """The tasks whose ends are the end of the whole: callbacks and group membership of the whole are theirs."""
         return [self]

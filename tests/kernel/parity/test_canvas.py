@@ -496,6 +496,19 @@ def test_d5_chunks_send_ten_messages_for_a_hundred_calls(app: Celeriac, worker: 
     assert [member.options["countdown"] for member in skewed.tasks] == [1, 2, 3]
 
 
+def test_d5_chunks_are_a_group_within_a_workflow_and_survive_json(app: Celeriac, worker: WorkerInTest) -> None:
+    pieces = app.tasks["add"].chunks([[n, n] for n in range(5)], 2)
+    again = signature(json.loads(json.dumps(pieces)), app)
+
+    assert type(again) is type(pieces)
+    assert again == pieces
+    assert again.delay().get(timeout=5) == [[0, 2], [4, 6], [8]]
+    for whole in (pieces | app.tasks["echo"].s(), chord(pieces, app.tasks["echo"].s())):
+        assert whole.delay().get(timeout=5) == [[0, 2], [4, 6], [8]]
+    assert (app.tasks["echo"].s(1) | pieces).delay().get(timeout=5) == [[0, 2], [4, 6], [8]]
+    assert pieces.clone().apply().get() == [[0, 2], [4, 6], [8]]
+
+
 def test_d5_map_and_starmap_are_one_task_each(app: Celeriac, worker: WorkerInTest) -> None:
     assert app.tasks["echo"].map(range(5)).delay().get(timeout=5) == [0, 1, 2, 3, 4]
     assert app.tasks["add"].starmap([(1, 1), (2, 2)]).delay().get(timeout=5) == [2, 4]
