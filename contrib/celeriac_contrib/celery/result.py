@@ -10,9 +10,9 @@ from celeriac.ids import new_id
 from celeriac.joining import allow_join_result, refuse_join
 from celeriac.result import AsyncResult as NativeAsyncResult
 from celeriac.result import EagerResult as NativeEagerResult
+from celeriac.result_graph import result_from_tuple as _from_tuple
 from celeriac.result_set import GroupResult as NativeGroupResult
 from celeriac.result_set import ResultSet
-from celeriac.result_set import result_from_tuple as _from_tuple
 from celeriac_contrib.celery._state import app_or_default
 from celeriac_contrib.celery.absent import absent
 
