@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -59,6 +61,23 @@ def test_an_event_is_a_line_with_its_time_its_worker_and_its_fields() -> None:
 
     text = line({"type": "task-failed", "hostname": "w@h", "timestamp": ManualClock().time(), "uuid": "7", "pid": 1})
     assert text.endswith(" w@h task-failed: uuid=7")
+
+
+def test_a_script_that_ends_at_once_has_told_of_its_calls(folder: Path) -> None:
+    (folder / "hello.py").write_text(
+        "from celeriac import Celeriac\n"
+        "app = Celeriac('hello', task_send_sent_event=True)\n"
+        "@app.task\n"
+        "def add(x): ...\n"
+    )
+    with Celeriac("hello", broker=f"sqlite://{folder}/hello.celeriac.db") as app:
+        receiver = app.events.Receiver()
+        receiver.listen(wakeup=False)
+        script = "from hello import add\nfor number in range(3): add.delay(number)"
+        subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True)
+        heard = [event["args"] for event in receiver.itercapture(limit=3, timeout=10, wakeup=False)]
+        receiver.close()
+    assert heard == ["(0,)", "(1,)", "(2,)"]
 
 
 def test_result_follow_prints_how_far_the_task_has_come(app: Celeriac, run: Run) -> None:

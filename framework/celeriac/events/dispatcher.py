@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
@@ -103,6 +104,7 @@ class EventDispatcher:
             self._thread.join(timeout)
             self._thread = None
             self._closing = False
+            atexit.unregister(self.close)
 
     def _start(self) -> None:
         with self._lock:
@@ -110,6 +112,7 @@ class EventDispatcher:
                 thread = threading.Thread(target=self._run, name="celeriac-events", daemon=True)
                 self._thread = thread
                 thread.start()
+                atexit.register(self.close)  # a script that ends after its calls has told of them
 
     def _run(self) -> None:
         failing = False
@@ -126,9 +129,10 @@ class EventDispatcher:
                     logger.warning("events are dropped: %s", error)
                     self.enabled = False
                     self._waiting.clear()
-                except (CeleriacError, OSError) as error:
+                except Exception as error:
                     if not failing:
-                        logger.warning("cannot send events: %s; trying again", error)
+                        foreign = None if isinstance(error, CeleriacError) else error
+                        logger.warning("cannot send events: %s; trying again", error, exc_info=foreign)
                     failing = True
                     time.sleep(PAUSE)
             if not self._waiting and not self._wanted.is_set():
