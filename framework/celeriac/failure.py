@@ -34,6 +34,9 @@ CELERYS_NAMES: dict[str, tuple[str, str]] = {
 _OURS = {theirs: ours for ours, (_, theirs) in CELERYS_NAMES.items()}
 _THEIR_MODULES = frozenset({"celeriac.errors", "celery.exceptions", "billiard.exceptions", "kombu.exceptions"})
 
+_BITS = 64
+"""Numbers of more are not written by each serializer."""
+
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -67,6 +70,7 @@ def shown(value: Any, most: int) -> str:
         text = short.repr(value)
     except Exception:
         text = f"<{type(value).__qualname__} without a repr>"
+    text = writable(text)
     return text if len(text) <= most else f"{text[: max(most - 1, 0)]}…"
 
 
@@ -109,7 +113,7 @@ def format_traceback(error: BaseException, skip: Collection[str] = ()) -> str:
         tb = error.__traceback__
         while tb is not None and tb.tb_next is not None and tb.tb_frame.f_code.co_filename in skip:
             tb = tb.tb_next
-        return "".join(traceback.format_exception(type(error), error, tb))
+        return writable("".join(traceback.format_exception(type(error), error, tb)))
     except Exception:  # an exception whose __str__ raises something that is not an Exception's business
         return f"Traceback lost: {describe(error)}\n"
 
@@ -121,7 +125,31 @@ def describe(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "<its __str__ fails>"
-    return f"{name}: {text}" if text else name
+    return writable(f"{name}: {text}" if text else name)
+
+
+def writable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no encoding can write: they are written out."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
+def plainer(value: Any) -> Any:
+    """A document that every serializer can write, for those that cannot write this one."""
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, dict):
+        return {writable(str(key)): plainer(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plainer(each) for each in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value.bit_length() < _BITS:
+        return value
+    return writable(_safe_repr(value))
 
 
 def _plain_args(error: BaseException) -> list[Any]:

@@ -12,8 +12,8 @@ import msgspec
 
 from celeriac import states
 from celeriac.context import current
-from celeriac.errors import BackendDown, DecodeError
-from celeriac.failure import to_document
+from celeriac.errors import BackendDown, DecodeError, EncodeError
+from celeriac.failure import plainer, to_document
 from celeriac.specs.backend import Record
 
 if TYPE_CHECKING:
@@ -154,7 +154,12 @@ class ResultStore:
         context: Context | None = None,
     ) -> Record:
         """The record of a failure; never fails itself."""
-        return Record(task_id, state, self.encode(task_id, state, to_document(error), traceback, context))
+        document = to_document(error)
+        try:
+            payload = self.encode(task_id, state, document, traceback, context)
+        except EncodeError:  # what the exception holds is not for this serializer; its text is
+            payload = self.encode(task_id, state, plainer(document), plainer(traceback), context)
+        return Record(task_id, state, payload)
 
     def store_state(self, task_id: str, state: str, result: Any) -> None:
         """Store a state now."""

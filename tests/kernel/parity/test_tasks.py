@@ -969,3 +969,28 @@ def test_b17_an_exception_that_cannot_be_written_does_not_break_the_failure_path
         assert any("in odd" in note for note in caught.value.__notes__)
     with pytest.raises(ValueError, match="object at"):
         odd.delay("deep").get(timeout=5)
+
+
+@pytest.mark.parametrize("serializer", ["json", "pickle", "msgpack", "yaml"])
+def test_b17_an_exception_arrives_whatever_it_holds_and_whatever_writes_it(app: Celeriac, serializer: str) -> None:
+    @app.task
+    def odd(which: str) -> Any:
+        if which == "result":
+            return lambda: 0
+        raise {"args": Odd(object(), 2), "text": ValueError("\ud800"), "many": ExceptionGroup("m", [KeyError(1)])}[
+            which
+        ]
+
+    content = {"yaml": "yaml", "pickle": "pickle", "msgpack": "msgpack"}.get(serializer, "json")
+    with start_worker(app, result_serializer=serializer, accept_content=["json", content]) as worker:
+        for which, name in (
+            ("args", "Odd"),
+            ("text", "ValueError"),
+            ("many", "ExceptionGroup"),
+            ("result", "EncodeError"),
+        ):
+            with pytest.raises(Exception) as caught:
+                odd.delay(which).get(timeout=5)
+            assert name in f"{type(caught.value).__name__} {caught.value}"
+        worker.drain()
+        assert worker.dead_letters() == []
