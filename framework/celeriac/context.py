@@ -249,6 +249,13 @@ class Context:
             self._children = []
         return self._children
 
+    def __getattr__(self, name: str) -> Any:
+        """A header of one's own is a field too, as in Celery."""
+        headers = object.__getattribute__(self, "headers") if name != "headers" and not name.startswith("__") else {}
+        if name in headers:
+            return headers[name]
+        raise AttributeError(f"the request of a task has no field {name!r}, and no header of this name")
+
     def get(self, name: str, default: Any = None) -> Any:
         """A field by name, as Celery's context offers."""
         return getattr(self, name, default)

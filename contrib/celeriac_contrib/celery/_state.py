@@ -146,6 +146,7 @@ def enable_trace() -> None:
 disable_trace = enable_trace
 
 current_app: Any = Proxy(get_current_app)
+tasks: Any = Proxy(lambda: get_current_app().tasks)
 current_task: Any = Proxy(get_current_task)
 
 __getattr__ = absent(__name__)

@@ -14,6 +14,9 @@ NAMES: dict[str, str] = {
     "app.control:Control.pool_restart": "a worker that does not know the command answers with an error",
     "app.control:Inspect.scheduled": "always empty: what is due later waits in its queue",
     "app.log:Logging": "setup() leaves logging alone; the worker's command line sets it up",
+    "beat:Scheduler": "can be named; beat here does not run schedulers of Celery's kind, and says so",
+    "app.trace:build_tracer": "is called once for each task before a worker starts; hooks hear of each run",
+    "schedules:BaseSchedule": "beat asks it next_after, which is to be defined; is_due is asked nowhere",
     "schedules:schedule": "fires at multiples of its interval, however often beat restarts; relative=True is refused",
     "signals:heartbeat_sent": _NEVER_SENT.format("a worker answers when it is asked"),
     "signals:task_internal_error": _NEVER_SENT.format("errors of the worker itself are in its log"),
@@ -31,7 +34,7 @@ SETTINGS: dict[str, str] = {
     "result_backend": "of a scheme that is no driver here, the worker does not start (docs/reference/drivers.md)",
     "broker_transport_options": "an option that the transport does not know is an error",
     "worker_pool": "gevent and eventlet are no pools here: threads, or asyncio",
-    "beat_scheduler": "a class of Celery's is no driver here; PersistentScheduler is `file`",
+    "beat_scheduler": "a class of Celery's kind is no driver here; PersistentScheduler is `file`",
 }
 
 OPTIONS: dict[str, str] = {

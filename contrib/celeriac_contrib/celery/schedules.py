@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from celeriac.schedules import crontab as _crontab
 from celeriac.schedules import every
 from celeriac_contrib.celery.absent import absent
 
-__all__ = ("ParseException", "schedule", "crontab", "maybe_schedule")
+__all__ = ("BaseSchedule", "ParseException", "schedstate", "schedule", "crontab", "maybe_schedule")
 
 from celeriac.errors import ConfigurationError as ParseException
+
+
+class schedstate(NamedTuple):
+    """What Celery's schedules say of themselves: are they due, and when is the next look."""
+
+    is_due: bool
+    next: float
+
+
+class BaseSchedule:
+    """A base of schedules of one's own. Beat asks them `next_after`; Celery's `is_due` is asked nowhere."""
+
+    def __init__(self, nowfun: Any = None, app: Any = None) -> None:
+        self.nowfun = nowfun
+        self._app = app
+
+    def next_after(self, instant: float) -> float:
+        """The first due instant strictly after `instant`, in Unix seconds."""
+        raise NotImplementedError(f"{type(self).__name__} has to say in next_after when it is due")
 
 
 class crontab(_crontab):

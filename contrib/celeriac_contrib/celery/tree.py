@@ -48,6 +48,7 @@ MODULES: dict[str, dict[str, str]] = {
     "events.dispatcher": {"EventDispatcher": "events:EventDispatcher"},
     "events.event": {"Event": "events:Event", "group_from": "events:group_from"},
     "events.receiver": {"EventReceiver": "events:EventReceiver"},
+    "registry": {"tasks": "_state:tasks"},
     "app.registry": {"TaskRegistry": "app.tasks:TaskRegistry"},
     "bin.beat": {"beat": "=celeriac.cli.beat:beat"},
     "bin.call": {"call": "=celeriac.cli.call:call"},
@@ -62,6 +63,7 @@ MODULES: dict[str, dict[str, str]] = {
     "utils": _UTILS,
     "utils.abstract": {"CallableSignature": "canvas:Signature", "CallableTask": "app.task:Task"},
     "utils.dispatch": {"Signal": "utils.dispatch.signal:Signal"},
+    "worker.request": {"Request": "app.hooks:Request"},
     "worker": {"WorkController": "apps.worker:Worker"},
     "worker.worker": {"WorkController": "apps.worker:Worker"},
 }

@@ -22,6 +22,7 @@ from celeriac_contrib.celery.app.reading import read
 from celeriac_contrib.celery.app.settings import CelerySettings, PendingCelerySettings
 from celeriac_contrib.celery.app.store import CeleryStore
 from celeriac_contrib.celery.app.tasks import TaskRegistry
+from celeriac_contrib.celery.app.trace import trace_all
 from celeriac_contrib.celery.result import AsyncResult, GroupResult, ResultSet
 from celeriac_contrib.celery.utils.dispatch.signal import Signal
 
@@ -315,6 +316,7 @@ class Celery(Celeriac):
         self.configure()
         signals.import_modules.send(sender=self)
         super().load_tasks()
+        trace_all(self)
 
     def autodiscover_tasks(self, packages: Any = None, related_name: str | None = "tasks", force: bool = False) -> None:
         """Import ``<package>.tasks`` of each package; of Django's installed apps when none is named."""

@@ -25,7 +25,7 @@ class CeleryCaller(Caller):
     def __init__(self, app: Any) -> None:
         super().__init__(app)
         self._oid: str = app.oid
-        url = app.conf.broker_url
+        url = app.conf.broker_write_url or app.conf.broker_url
         scheme = "" if url is None else split_scheme(url)[0]
         self._is_turned = scheme.startswith(_TURNED)
         self._names_priority = "amqp" in scheme

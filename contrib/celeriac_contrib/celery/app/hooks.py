@@ -110,7 +110,7 @@ def _body(app: Any, message: Any) -> Any:
 class _Received(_Listener):
     @hookimpl
     def celeriac_task_received(self, app: Any, delivery: Delivery) -> None:
-        self.send(app, request=_Request(app, delivery))
+        self.send(app, request=Request(app, delivery))
 
 
 class _Prerun(_Listener):
@@ -168,7 +168,7 @@ class _Revoked(_Listener):
         if outcome.state == states.REVOKED:
             expired = "expired" in outcome.reason
             terminated = "terminated" in outcome.reason
-            request = _Request(app, delivery)
+            request = Request(app, delivery)
             self.send(request.task, request=request, terminated=terminated, signum=None, expired=expired)
 
 
@@ -186,7 +186,7 @@ class _Unknown(_Listener):
             self.send(app, message=message, exc=reason, name=message.task, id=message.id)
 
 
-class _Request:
+class Request:
     """What a signal tells of a message that is held: its fields by Celery's names."""
 
     def __init__(self, app: Any, delivery: Delivery) -> None:

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from celeriac.errors import ConfigurationError
+from celeriac.kinds import BACKEND
+from celeriac.registry import Registry
 from celeriac.settings.fields import BY_NAME
 from celeriac.settings.names import resolve_in
 from celeriac.settings.pending import PendingSettings
@@ -20,6 +21,7 @@ from celeriac.settings.settings import DEFAULT, NoSuchSetting, Settings
 from celeriac.settings.source import Source
 from celeriac.settings.urls import split_scheme
 from celeriac_contrib.celery.app.defaults import DEFAULTS, PRESET
+from celeriac_contrib.celery.backends.adapter import PLACE, installed
 
 logger = logging.getLogger("celeriac.celery")
 
@@ -68,19 +70,7 @@ class CelerySettings(Settings):
             self._reasons[given] = REFUSED[name].reason
 
     def complete(self) -> None:
-        """All sources are read: log what has no effect, once.
-
-        Raises:
-            ConfigurationError: another broker is to be read from than is written to.
-        """
-        for name in ("broker_read_url", "broker_write_url"):
-            url = self._foreign.get(name)
-            if url and _broker(url) != self.__dict__["broker_url"]:
-                if "broker_url" in self._sources or self._foreign.get("broker_read_url") != self._foreign.get(
-                    "broker_write_url"
-                ):
-                    raise ConfigurationError(f"the setting {name} is not honoured: {REFUSED[name].reason}")
-                self.update({"broker_url": url}, name)
+        """All sources are read: log what has no effect, once."""
         for given, reason in self._reasons.items():
             logger.warning("the setting %s has no effect here: %s", given, reason)
         self._reasons.clear()
@@ -156,14 +146,6 @@ class CelerySettings(Settings):
     def without_defaults(self) -> dict[str, Any]:
         return {**self.as_dict(censored=False, with_defaults=False), **self._foreign}
 
-    @property
-    def broker_read_url(self) -> Any:
-        return self._foreign.get("broker_read_url") or self.__dict__["broker_url"]
-
-    @property
-    def broker_write_url(self) -> Any:
-        return self._foreign.get("broker_write_url") or self.__dict__["broker_url"]
-
 
 class PendingCelerySettings(PendingSettings):
     """Takes the place of the settings until the first reading: what is set is noted."""
@@ -185,7 +167,7 @@ def _means_none(name: str, value: Any) -> bool:
 
 def _translated(name: str, value: Any) -> Any:
     """A value that the two write in different ways."""
-    if name == "broker_url":
+    if name in ("broker_url", "broker_read_url", "broker_write_url"):
         return _broker(value)
     if name == "result_backend":
         return _store(value)
@@ -221,8 +203,12 @@ def _store(url: Any) -> Any:
     if not url:
         return f"{DISABLED}://"
     if isinstance(url, type):
-        return f"{url.__module__}:{url.__qualname__}"
+        return f"{PLACE}://{url.__module__}:{url.__qualname__}"
     scheme, colon, rest = str(url).partition("://")
+    if not colon and scheme not in STORES and scheme not in Registry().names(BACKEND):
+        theirs = installed(scheme) or (scheme if "." in scheme or ":" in scheme else None)
+        if theirs is not None:
+            return f"{PLACE}://{theirs}"
     if scheme == "file":
         return f"filesystem://{rest}"
     if scheme in STORES:

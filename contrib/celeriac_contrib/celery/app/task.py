@@ -56,6 +56,10 @@ class Task(NativeTask[..., Any]):
         self.app = app
         type(self).on_bound(app)
 
+    def _get_app(self) -> Any:
+        """By this name packages around Celery ask for it."""
+        return self.app
+
     @classmethod
     def on_bound(cls, app: Any) -> None:
         """For subclasses: the task was registered with the app."""
@@ -127,24 +131,6 @@ class Task(NativeTask[..., Any]):
         return cast("Any", self.signature)(args, kwargs, **options)
 
     signature_from_request = subtask_from_request
-
-    def chunks(self, it: Iterable[Any], n: int) -> Any:
-        """Calls of so many argument lists each."""
-        from celeriac_contrib.celery.canvas import chunks
-
-        return chunks(self.s(), it, n, app=self.app)
-
-    def map(self, it: Iterable[Any]) -> Any:
-        """One task that calls this one with each item."""
-        from celeriac_contrib.celery.canvas import xmap
-
-        return xmap(self.s(), it, app=self.app)
-
-    def starmap(self, it: Iterable[Any]) -> Any:
-        """One task that calls this one with each list of arguments."""
-        from celeriac_contrib.celery.canvas import xstarmap
-
-        return xstarmap(self.s(), it, app=self.app)
 
     # inside a run
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from base64 import b64decode as _decode
+from base64 import b64encode as _encode
 from typing import Any
 
 from celeriac.errors import TaskFailed
@@ -14,6 +16,8 @@ __all__ = (
     "find_pickleable_exception",
     "create_exception_cls",
     "get_pickleable_exception",
+    "b64encode",
+    "b64decode",
     "strtobool",
 )
 
@@ -54,6 +58,16 @@ def get_pickleable_exception(exc: BaseException) -> BaseException:
     except Exception:
         return find_pickleable_exception(exc) or UnpickleableExceptionWrapper(type(exc).__name__, str(exc))
     return exc
+
+
+def b64encode(s: str | bytes) -> str:
+    """In base64."""
+    return _encode(s.encode() if isinstance(s, str) else s).decode()
+
+
+def b64decode(s: str | bytes) -> bytes:
+    """Out of base64."""
+    return _decode(s)
 
 
 def strtobool(term: Any, table: Any = None) -> Any:
