@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -488,6 +488,10 @@ class Celeriac(Parts, CeleryNames):
     def store_state(self, task_id: str, state: str, meta: Any) -> None:
         """Store a state that is not final."""
         self.backend.store_state(task_id, state, meta)
+
+    def error_packages(self) -> Collection[str]:
+        """The top-level packages whose exceptions are rebuilt from results: those that the tasks live in."""
+        return {type(task).__module__.partition(".")[0] for task in self.tasks.values()}
 
     # schedules
 

@@ -177,8 +177,7 @@ class AsyncResult(Generic[R]):
     def _error(self, document: Mapping[str, Any]) -> BaseException:
         if document["status"] == states.REVOKED and not isinstance(document["result"], dict):
             return TaskRevoked(str(document["result"] or "revoked"))
-        packages = {type(task).__module__.partition(".")[0] for task in self.app.tasks.values()}
-        error = from_document(document["result"], packages)
+        error = from_document(document["result"], self.app.error_packages())
         if document.get("traceback"):
             error.add_note(f"The task's own traceback, from its worker:\n{document['traceback'].rstrip()}")
         return error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from celeriac.testing import start_worker
 from celeriac_contrib.celery import Celery, _state, shared_task
 from celeriac_contrib.celery.app.task import Task
-from celeriac_contrib.celery.exceptions import Ignore, MaxRetriesExceededError, Reject, Retry
+from celeriac_contrib.celery.contrib.abortable import AbortableAsyncResult, AbortableTask
+from celeriac_contrib.celery.exceptions import Ignore, MaxRetriesExceededError, OperationalError, Reject, Retry
 from celeriac_contrib.celery.result import AsyncResult
 
 PATIENCE = 10
@@ -148,3 +151,82 @@ def test_without_a_result_backend_nothing_is_stored_and_asking_is_an_error() -> 
             worker.drain()
             with pytest.raises(NotImplementedError, match="No result backend is configured"):
                 result.get(timeout=PATIENCE)
+
+
+def test_errors_of_any_loaded_module_are_rebuilt_as_celery_does(app: Any) -> None:
+    @app.task
+    def fail() -> None:
+        raise json.JSONDecodeError("no JSON", "text", 2)
+
+    @app.task
+    def stop() -> None:
+        raise configparser.NoSectionError("shop")
+
+    with start_worker(app):
+        with pytest.raises(configparser.NoSectionError):
+            stop.delay().get(timeout=PATIENCE)
+        with pytest.raises(Exception, match="no JSON"):
+            fail.delay().get(timeout=PATIENCE)
+
+
+def test_a_header_of_ones_own_is_a_field_of_the_request(app: Any) -> None:
+    @app.task(bind=True)
+    def tenant(self: Any) -> Any:
+        return self.request.tenant, self.request.get("nothing", "else"), hasattr(self.request, "nothing")
+
+    with start_worker(app):
+        result = tenant.apply_async(headers={"tenant": "blue"})
+        assert result.get(timeout=PATIENCE) == ["blue", "else", False]
+
+
+def test_an_abortable_task_learns_that_it_is_to_stop(app: Any) -> None:
+    @app.task(bind=True, base=AbortableTask)
+    def look(self: Any) -> bool:
+        self.AsyncResult(self.request.id).abort()
+        return self.is_aborted()
+
+    with start_worker(app):
+        result = look.delay()
+        assert isinstance(result, AbortableAsyncResult)
+        assert result.get(timeout=PATIENCE) is True
+
+
+def test_control_and_inspect_ask_the_workers(app: Any) -> None:
+    @app.task(name="shop.add")
+    def add(x: int, y: int) -> int:
+        return x + y
+
+    with start_worker(app):
+        hosts = [host for answer in app.control.ping(timeout=1) for host in answer]
+        assert len(hosts) == 1
+        inspect = app.control.inspect(timeout=1)
+        assert inspect.ping() == {hosts[0]: {"ok": "pong"}}
+        assert "shop.add" in inspect.registered()[hosts[0]]
+        assert inspect.active() == {hosts[0]: []}
+        assert app.control.inspect(destination=hosts[0], timeout=1).stats()["pid"]
+        assert app.control.inspect(destination=["nobody@here"], timeout=0.2).ping() is None
+        app.control.revoke("an-id")
+        assert app.control.broadcast(
+            "rate_limit", {"task_name": "shop.add", "rate_limit": "1/m"}, reply=True, timeout=1
+        )
+
+
+def test_events_are_heard_by_celerys_receiver(app: Any) -> None:
+    heard: list[str] = []
+    with app.connection() as connection, start_worker(app):
+        receiver = app.events.Receiver(connection, handlers={"*": lambda event: heard.append(event["type"])})
+        receiver.listen()
+        with app.events.Dispatcher(connection) as dispatcher:
+            dispatcher.send("shop-opened", door=1)
+            dispatcher.flush()
+            while "shop-opened" not in heard:
+                receiver.capture(limit=1, timeout=PATIENCE, wakeup=False)
+        receiver.close()
+    assert "shop-opened" in heard
+
+
+def test_a_connection_says_whether_the_broker_answers_and_hides_the_password() -> None:
+    with _state.kept(), Celery("proj", broker="redis://:secret@127.0.0.1:1/0", set_as_current=False) as app:
+        assert "secret" not in app.connection().as_uri()
+        with pytest.raises(OperationalError):
+            app.connection_for_write().ensure_connection(max_retries=1)
