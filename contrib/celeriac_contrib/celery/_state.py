@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from celeriac.context import current
+from celeriac.current import apps
 from celeriac_contrib.celery.absent import absent
 from celeriac_contrib.celery.local import Proxy
 
@@ -83,10 +84,13 @@ def _forget_app(app: Celery) -> None:
 def kept() -> Iterator[None]:
     """Afterwards the current and the default app are what they were; for tests."""
     before = _everywhere.here.current, _everywhere.default, _everywhere.last
+    natively = getattr(apps._of_thread, "app", None), apps._default
     try:
         yield
     finally:
         _everywhere.here.current, _everywhere.default, _everywhere.last = before
+        apps.set_current(natively[0])
+        apps.set_default(natively[1])
 
 
 @contextmanager
