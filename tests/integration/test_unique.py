@@ -44,7 +44,7 @@ def test_x6_many_processes_and_a_killed_worker_make_one_run(redis_server: RedisS
     ids = {word for caller in callers for word in caller.communicate("go\n", timeout=30)[0].split()}
     assert len(ids) == 1
 
-    worker = ("-m", "celeriac", "-A", "shop", "worker", "-P", "solo", "-q")
+    worker = ("-m", "celeriac", "-A", "shop", "worker", "-P", "prefork", "-c", "2", "-q")
     first = start(*worker)
     wait_until(lambda: (tmp_path / "ran").exists(), 20)
     first.kill()

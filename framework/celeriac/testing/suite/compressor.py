@@ -24,6 +24,7 @@ _DATA = {
     "a task body": b'[[4,4],{},{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]',
     "zeros": bytes(100_000),
     "noise": _NOISE,
+    "much that repeats": b"repetitive " * 90_000,
 }
 
 _GARBAGE = (b"", b"\x00", b"x", b"no compressed data", b"\xff" * 64, bytes(64), b"\x1f\x8b\x08", b"BZh9", b"\x78\x9c")
