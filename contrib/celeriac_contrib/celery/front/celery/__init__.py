@@ -5,6 +5,7 @@ from importlib import import_module
 
 from celeriac_contrib.celery.installation import install
 
-install()
-del sys.modules["celery"]
-sys.modules["celery"] = import_module("celery")
+if __name__ == "celery":
+    install()
+    del sys.modules["celery"]
+    sys.modules["celery"] = import_module("celery")
