@@ -31,6 +31,7 @@ from celeriac.testing.suite.transport.clauses import message, send, take
 from celeriac_plugins._shared.redis_link import Link
 from celeriac_plugins.transports.redis import RedisTransport
 from servers.redis_server import RedisServer, own_redis, redis_server, shared_redis
+from servers.silent_server import black_hole
 
 __all__ = ["own_redis", "redis_server", "shared_redis"]
 
@@ -657,3 +658,16 @@ def test_tls_is_spoken_and_checked(tmp_path: Path) -> None:
         trusting.close()
     finally:
         server.stop()
+
+
+def test_a_connection_to_a_server_that_never_answers_leaves_no_thread_behind() -> None:
+    """One that goes on after its time is up takes the interpreter from the tasks."""
+    with black_hole() as port:
+        transport = RedisTransport(TransportOptions(f"redis://127.0.0.1:{port}/0"))
+        with pytest.raises(TransportDown):
+            transport.publish([Publication("q", message("a"))], 0.3)
+        until = time.monotonic() + 5
+        while any(thread.name == "celeriac-redis-dial" for thread in threading.enumerate()):
+            assert time.monotonic() < until, "it still tries to connect"
+            time.sleep(0.01)
+        transport.close()

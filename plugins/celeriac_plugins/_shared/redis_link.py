@@ -146,8 +146,9 @@ class Link:
         do not know it (a firewall has forgotten it, a machine is gone)."""
         is_dead = False
         while True:
+            left = _left(deadline)  # outside of what is caught: nobody would ever end a wait whose time is up
             try:
-                return self._feed(self._stream.read(min(_left(deadline), _GRACE if is_dead else _DOUBT)))
+                return self._feed(self._stream.read(min(left, _GRACE if is_dead else _DOUBT)))
             except TimeoutError:
                 if is_dead:
                     raise ConnectionError("the connection is dead; the server answers on a new one") from None
