@@ -554,28 +554,97 @@ def test_a_delay_is_the_sum_of_its_steps() -> None:
 def test_only_those_levels_of_the_ladder_are_made_that_a_delay_needs(
     transport: AmqpTransport, shared_rabbitmq: RabbitServer, rabbitmq_url: str
 ) -> None:
-    send(transport, "a", due=time.time() + 0.1)
-    assert ids(take(transport, 1)) == ["a"]
-    send(transport, "b", due=time.time() + 0.6)  # the same connection, one level more
-    other = make(rabbitmq_url)
-    send(other, "c", due=time.time() + 1)
-    other.close()
-    assert sorted(ids(take(transport, 1) + take(transport, 1))) == ["b", "c"]
+    def steps() -> set[str]:
+        return {name for name in shared_rabbitmq.queues(rabbitmq_url) if name.startswith("celeriac.delay.")}
 
-    steps = {name for name in shared_rabbitmq.queues(rabbitmq_url) if name.startswith("celeriac.delay.")}
-    assert steps == {f"celeriac.delay.{level}.{digit}" for level in (0, 1, 2) for digit in range(1, 8)}
+    send(transport, "a", due=time.time() + 0.15)
+    assert ids(take(transport, 1)) == ["a"]
+    assert steps() == set(), "for a moment it waits in its queue"
+    send(transport, "b", due=time.time() + 0.5)
+    send(transport, "c", due=time.time() + 0.9)  # the same connection, one level more
+    other = make(rabbitmq_url)
+    send(other, "d", due=time.time() + 1)
+    other.close()
+    assert sorted(ids(take(transport, 1) + take(transport, 1) + take(transport, 1))) == ["b", "c", "d"]
+    assert steps() == {f"celeriac.delay.{level}.{digit}" for level in (0, 1, 2) for digit in range(1, 8)}
 
 
 def test_a_ladder_that_was_deleted_is_made_again(
     transport: AmqpTransport, shared_rabbitmq: RabbitServer, rabbitmq_url: str
 ) -> None:
-    send(transport, "a", due=time.time() + 0.1)
+    send(transport, "a", due=time.time() + 0.5)
     assert ids(take(transport, 1)) == ["a"]
     vhost = rabbitmq_url.rpartition("/")[2]
     for name in [name for name in shared_rabbitmq.queues(rabbitmq_url) if name.startswith("celeriac.delay.")]:
         shared_rabbitmq.api("DELETE", f"/queues/{vhost}/{name}")
-    send(transport, "b", due=time.time() + 0.1)
+    send(transport, "b", due=time.time() + 0.5)
     assert ids(take(transport, 1)) == ["b"]
+
+
+@pytest.fixture
+def long_hold(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Messages leave the ladder so many seconds before they are due: time for a test to look at those that are held."""
+    for module in ("", ".line", ".receiving"):
+        monkeypatch.setattr(f"celeriac_plugins.transports.amqp{module}.HOLD", 3.0)
+    return 3.0
+
+
+_HOLD_AND_DIE = """
+import celeriac_plugins.transports.amqp.receiving as receiving
+receiving.HOLD = 3.0
+transport = suite.make(argv[0])
+assert transport.receive(["q"], 10, 0.3) == []
+print([len(transport._receiving.holdings.held)], flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_worker_that_is_killed_loses_nothing_that_it_held_until_it_is_due(
+    rabbitmq_url: str, long_hold: float
+) -> None:
+    transport, due = make(rabbitmq_url), time.time() + 2.5
+    send(transport, "a", due=due)  # within the time that a message is in its queue
+    with AnotherProcess(TestAmqpTransport(), _HOLD_AND_DIE, rabbitmq_url) as process:
+        assert process.hear() == "[1]", "it is held, and not shown before it is due"
+    (delivery,) = take(transport, 1)
+    assert delivery.message.id == "a"
+    assert due <= time.time() < due + long_hold
+    transport.close()
+
+
+def test_what_a_busy_worker_holds_until_it_is_due_goes_to_others(rabbitmq_url: str, long_hold: float) -> None:
+    busy, idle = make(rabbitmq_url), make(rabbitmq_url)
+    due = time.time() + long_hold - 0.5
+    send(busy, "a", due=due)
+    assert busy.receive(["q"], 1, 0.2) == []
+    assert len(busy._receiving.holdings.held) == 1
+    send(busy, "b")
+    assert ids(take(busy, 1)) == ["b"], "what is held until it is due keeps nothing else away"
+    (delivery,) = take(idle, 1)
+    assert (delivery.message.id, delivery.count) == ("a", 1)
+    assert due <= time.time() < due + 1, "it was given back meanwhile"
+    busy.close()
+    idle.close()
+
+
+@pytest.mark.usefixtures("long_hold")
+@pytest.mark.parametrize(("limit", "bound"), [(1, 200), (400, 4000)])
+def test_however_many_are_due_soon_a_worker_holds_a_bounded_number(
+    transport: AmqpTransport, limit: int, bound: int
+) -> None:
+    number, due = (6000 if limit > 1 else 600), time.time() + 2.9
+    for first in range(0, number, 500):
+        transport.publish([Publication("q", message(str(first + n)), due) for n in range(500)], 10)
+    came: list[Delivery] = []
+    most, end = 0, time.monotonic() + 30
+    while len(came) < number and time.monotonic() < end:
+        found = transport.receive(["q"], limit, 0.1)
+        assert not found or time.time() >= due
+        most = max(most, len(transport._receiving.holdings.held))
+        came += found
+        transport.ack(found)
+    assert sorted(int(each) for each in ids(came)) == list(range(number))
+    assert most <= bound, "QoS bounds them"
 
 
 def test_what_comes_out_of_the_ladder_too_early_goes_up_again(

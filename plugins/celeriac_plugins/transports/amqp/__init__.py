@@ -13,7 +13,7 @@ from . import envelope, methods
 from .dead import DeadLetters
 from .envelope import FRESH, History
 from .fan_out import FanOut
-from .line import LatePost, Line, Post
+from .line import HOLD, LatePost, Line, Post
 from .names import lane_name, queue_name
 from .place import Place
 from .receiving import Receiving
@@ -59,10 +59,12 @@ class AmqpTransport(Transport):
         posts: list[Post] = []
         late: list[LatePost] = []
         for queue, message, due in ((each.queue, each.message, each.due) for each in batch):
-            if due is not None and due > now:
-                late.append(LatePost(queue, due, envelope.write(message, History(0, due), most)))
-            else:
+            if due is None or due <= now:
                 posts.append(Post(queue, "", queue_name(queue), envelope.write(message, FRESH, most)))
+            elif due <= now + HOLD:
+                posts.append(Post(queue, "", queue_name(queue), envelope.write(message, History(0, due), most)))
+            else:
+                late.append(LatePost(queue, due, envelope.write(message, History(0, due), most)))
         self._line.post(posts, timeout)
         self._line.post_late(late, self._now, timeout)
 

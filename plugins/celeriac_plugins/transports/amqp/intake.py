@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from threading import Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 from celeriac.message import Delivery
 
@@ -15,6 +16,15 @@ from .link import Channel, Link
 
 _LOOK_EVERY: Final = 0.5
 """Seconds."""
+
+
+class Early(NamedTuple):
+    """What is held here until it is due. The number, which differs, makes their order whole."""
+
+    due: float
+    number: int
+    source: tuple[str, bool]
+    delivery: Delivery
 
 
 class Intake:
@@ -31,10 +41,12 @@ class Intake:
         self.sources: dict[bytes, tuple[str, bool]] = {}
         """Which queue each consumer that ever was is of, and whether of its lane."""
         self.ready: dict[tuple[str, bool], deque[Delivery]] = {}
-        self.again: list[Delivery] = []
-        """Those that somebody had and did not settle."""
-        self.early: list[tuple[Delivery, History]] = []
-        """Those that came out of the ladder before they are due."""
+        self.again: list[tuple[Delivery, float | None]] = []
+        """Those that somebody had and did not settle, and when they are due."""
+        self.early: list[Early] = []
+        """A heap of those that will be due in a moment."""
+        self.far: list[tuple[Delivery, History]] = []
+        """Those that came out of the ladder long before they are due: it is not high enough for them."""
         for name, run in (("heartbeat", self._beat), ("intake", self._look)):
             Thread(target=run, name=f"celeriac-amqp-{name}", daemon=True).start()
 
@@ -45,6 +57,16 @@ class Intake:
     def _beat(self) -> None:
         while not self.link.gone.wait(self.link.heartbeat / 3):
             self.link.beat()
+
+    def keep(self, delivery: Delivery, source: tuple[str, bool], due: float) -> None:
+        """Have it ready when it is due (Unix time)."""
+        heappush(self.early, Early(due, token_of(delivery).number, source, delivery))
+
+    def release(self, now: float) -> None:
+        """Those that are due by now are ready."""
+        while self.early and self.early[0].due <= now:
+            it = heappop(self.early)
+            self.ready.setdefault(it.source, deque()).append(it.delivery)
 
     @property
     def is_gone(self) -> bool:

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 PATIENCE: Final = 5.0
 """Seconds within which the broker must answer where the caller has no deadline of its own."""
+HOLD: Final = 0.2
+"""Seconds, the last ones of a delay, in which a message is not in the ladder but in its queue, or held by a worker."""
 LANE_STAY: Final = 30_000
 """Milliseconds after which what nobody of ours has fetched goes on into the queue itself, to Celery's workers."""
 LANE_LIFE: Final = 86_400_000
@@ -351,10 +353,10 @@ class Line:
         def work(session: Session, deadline: float) -> None:
             left = list(posts)
             for _ in range(_TRIES):
-                longest = max(post.due for post in left) - now()
+                longest = max(post.due for post in left) - now() - HOLD
                 self._open_delays(session, [post.queue for post in left], longest, deadline)
                 at = now()  # what had to be made has taken its time
-                entered = [Post(it.queue, *ladder.entry(it.queue, it.due - at), it.envelope) for it in left]
+                entered = [Post(it.queue, *ladder.entry(it.queue, it.due - at - HOLD), it.envelope) for it in left]
                 returned = set(map(id, self._post(session, entered, deadline, mandatory=True)))
                 left = [late for late, post in zip(left, entered, strict=True) if id(post) in returned]
                 if not left:

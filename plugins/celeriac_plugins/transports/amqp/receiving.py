@@ -26,7 +26,7 @@ from .dial import dial
 from .envelope import History
 from .holdings import Holdings, token_of
 from .intake import Intake
-from .line import PATIENCE, LatePost, Line, Post, Session
+from .line import HOLD, PATIENCE, LatePost, Line, Post, Session
 from .link import GET_OK, ChannelClosed
 from .names import lane_name, queue_name
 from .place import Place
@@ -41,8 +41,6 @@ _SILENCE: Final = 3.0
 """Seconds without a word from the broker after which who waits for messages asks for one."""
 _PROOF: Final = 1.5
 """Seconds in which a broker that is there gives one."""
-_EARLY: Final = 0.002
-"""Seconds by which a message may come out of the ladder too early, as clocks differ."""
 _NEGLECTED: Final = 0.5
 """Seconds without a receive after which what was pushed in advance is given back."""
 _GIVE_BACK: Final = 2.0
@@ -121,15 +119,24 @@ class Receiving:
         link = intake.link
         while True:
             doubt = max(link.heard + _SILENCE, time.monotonic())
+            due = self._first_due(intake)
             try:
                 return link.wait_for(
-                    partial(self._is_over, intake, queues), doubt if deadline is None else min(deadline, doubt)
+                    partial(self._is_over, intake, queues), min(it for it in (doubt, due, deadline) if it is not None)
                 )
             except TimeoutError:
-                if deadline is not None and time.monotonic() >= deadline:
+                now = time.monotonic()
+                if due is not None and now >= due:
+                    return True
+                if deadline is not None and now >= deadline:
                     return False
             if time.monotonic() - link.heard >= _SILENCE:
                 self._ask_for_a_sign(intake)
+
+    def _first_due(self, intake: Intake) -> float | None:
+        """When the first of those that are held until they are due is so, by the monotonic clock."""
+        early = intake.early
+        return time.monotonic() + max(early[0].due - self._now(), 0.0) if early else None
 
     def _ask_for_a_sign(self, intake: Intake) -> None:
         """Raises OSError: there is none."""
@@ -222,7 +229,8 @@ class Receiving:
     def _adapt(self, intake: Intake) -> list[bytes]:
         """Consumers hold as many messages as they could when they were made: where that is too few or far too many,
         end them, and set how many the next ones hold."""
-        wanted = len(self.holdings.held) + self._wanted
+        early = len(intake.early)  # they keep nothing else away, unless there are many more than the tasks that run
+        wanted = len(self.holdings.held) - early + self._wanted + min(early, max(self._wanted, _FEW))
         if wanted > _FEW:
             if 2 * wanted <= intake.prefetch <= 8 * wanted:
                 return []
@@ -307,8 +315,10 @@ class Receiving:
                     self._line.forget(queue)
             if intake.again:
                 self._recount(intake)
-            if intake.early:
+            if intake.far:
                 self._send_up_again(intake)
+            if intake.early:
+                intake.release(self._now())
 
     def _sort(
         self, intake: Intake, source: tuple[str, bool], tag: int, redelivered: bool, properties: bytes, body: bytes
@@ -323,36 +333,38 @@ class Receiving:
             return
         delivery = Delivery(message, queue, history.begun + 1, self.holdings.hold(intake, tag, key))
         if redelivered:
-            intake.again.append(delivery)
-        elif history.due is not None and history.due - self._now() > _EARLY:
-            intake.early.append((delivery, history))
-        else:
+            intake.again.append((delivery, history.due))
+        elif history.due is None or history.due <= self._now():
             box = intake.ready.get(source)
             if box is None:
                 box = intake.ready[source] = deque()
             box.append(delivery)
+        elif history.due - self._now() > 2 * HOLD:
+            intake.far.append((delivery, history))
+        else:
+            intake.keep(delivery, source, history.due)
 
     def _recount(self, intake: Intake) -> None:
         """Somebody had these messages and did not settle them. Send them through their lanes, so that the count is
         written down before they run again: a message that kills its worker must not do so for ever."""
         again, intake.again = intake.again, []
         try:
-            self.move(again, [self.again(each, each.count) for each in again])
+            self.move([each for each, _ in again], [self.again(each, each.count, due) for each, due in again])
         except TransportDown:  # the broker takes no messages; then at least these shall leave it
-            for delivery in again:
+            for delivery, due in again:
                 delivery.count += 1
-                intake.ready.setdefault((delivery.queue, True), deque()).append(delivery)
+                intake.keep(delivery, (delivery.queue, True), due or 0.0)
 
     def _send_up_again(self, intake: Intake) -> None:
-        early, intake.early = intake.early, []
-        posts = [self.later(each, history.due or 0.0, history.begun) for each, history in early]
-        self.move_up([each for each, _ in early], posts)
+        far, intake.far = intake.far, []
+        posts = [self.later(each, history.due or 0.0, history.begun) for each, history in far]
+        self.move_up([each for each, _ in far], posts)
 
     # settling
 
-    def again(self, delivery: Delivery, begun: int) -> Post:
-        """The message for its lane, with so many deliveries begun."""
-        content = envelope.write(delivery.message, History(begun), self._most)
+    def again(self, delivery: Delivery, begun: int, due: float | None = None) -> Post:
+        """The message for its lane, with so many deliveries begun; `due` where it is to wait for that."""
+        content = envelope.write(delivery.message, History(begun, due), self._most)
         return Post(delivery.queue, "", lane_name(delivery.queue), content)
 
     def later(self, delivery: Delivery, due: float, begun: int) -> LatePost:
@@ -471,7 +483,7 @@ class Receiving:
         if self._waiting or time.monotonic() - self._left < _NEGLECTED or intake.is_gone:
             return
         intake.link.pump()
-        if intake.channel.delivered or any(intake.ready.values()):
+        if intake.channel.delivered or intake.early or any(intake.ready.values()):
             self._give_back(intake)
 
     def _give_back(self, intake: Intake) -> None:
@@ -486,18 +498,20 @@ class Receiving:
         self._sort_pushed(intake)
         with self._lock:
             boxes = sorted(intake.ready.items(), key=lambda item: not item[0][1])  # the lanes first
-            ready = [each for _, box in boxes for each in box]
+            ready: list[tuple[Delivery, float | None]] = [(each, None) for _, box in boxes for each in box]
+            ready += [(each.delivery, each.due) for each in intake.early]
             intake.ready.clear()
+            intake.early.clear()
         if not ready:
             return
         try:
-            self._line.post([self.again(each, each.count - 1) for each in ready], _GIVE_BACK)
+            self._line.post([self.again(each, each.count - 1, due) for each, due in ready], _GIVE_BACK)
         except TransportDown:  # then they stay here
             with self._lock:
-                for each in ready:
-                    intake.ready.setdefault((each.queue, True), deque()).append(each)
+                for each, due in ready:
+                    intake.keep(each, (each.queue, True), due or 0.0)
         else:
-            self.acknowledge(ready, done=False)
+            self.acknowledge((each for each, _ in ready), done=False)
 
     def before_fork(self) -> None:
         """Nothing to let go of: a socket that a child inherits and drops is no less open in its parent."""
