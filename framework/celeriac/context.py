@@ -22,6 +22,7 @@ class Context:
 
     __slots__ = (
         "_children",
+        "_numbers",
         "app",
         "args",
         "called_directly",
@@ -248,6 +249,13 @@ class Context:
         if self._children is None:
             self._children = []
         return self._children
+
+    def number_of(self, what: str) -> int:
+        """How often this run has asked for the number of this: 0 the first time."""
+        numbers: dict[str, int] = getattr(self, "_numbers", {})  # few runs ask: until then there is none
+        self._numbers = numbers
+        numbers[what] = numbers.get(what, -1) + 1
+        return numbers[what]
 
     def __getattr__(self, name: str) -> Any:
         """A header of one's own is a field too, as in Celery."""

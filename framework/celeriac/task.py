@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from celeriac.canvas import Signature, chunks, xmap, xstarmap
     from celeriac.failure import ErrorInfo
     from celeriac.result import AsyncResult, EagerResult
+    from celeriac.result import AsyncResult as ResultOfTask
     from celeriac.unique import Unique
 
 P = ParamSpec("P")
@@ -406,6 +407,25 @@ class Task(Generic[P, R]):
         from celeriac.canvas.replacing import in_place_of
 
         return self.on_replace(in_place_of(self.request, sig, self.app))
+
+    @overload
+    def add_to_chord(self, sig: Signature[R1], lazy: Literal[False] = False) -> ResultOfTask[R1]: ...
+    @overload
+    def add_to_chord(self, sig: Signature[R1], lazy: Literal[True]) -> Signature[R1]: ...
+    def add_to_chord(self, sig: Signature[Any], lazy: bool = False) -> Any:
+        """Add this signature to the chord that the running task is a member of: the body waits for it, and finds its
+        result behind this task's. Of a group, every member is added. `lazy`: it is counted and returned, not sent;
+        what is returned must be called.
+
+        A run that is repeated, after a crash or as a retry, and adds the same again adds it once.
+
+        Raises:
+            ConfigurationError: the task that runs is no member of a chord, or the chord is not open any more.
+            UnsupportedCapability: the result backend does not count members that are added.
+        """
+        from celeriac.canvas.adding import add_to_chord
+
+        return add_to_chord(self.request, sig, self.app, lazy)
 
     def add_trail(self, result: Any) -> Any:
         """Remember the result of a task that this one has called, if `trail` is on; returns it."""

@@ -225,6 +225,34 @@ FAULTS = {
                 self._open()._joins[group].size = None
             return super().join_seal(group, size, body, lease)
     """,
+    "test_a_group_waits_for_members_that_are_added_to_it": """
+        def join_grow(self, group, added, body=b""):
+            return True
+    """,
+    "test_a_member_is_added_once": """
+        def join_grow(self, group, added, body=b""):
+            self._open()._joins[group].size += len(added)
+            return True
+    """,
+    "test_members_are_added_once_among_threads": """
+        meet = threading.Barrier(8)
+
+        def join_grow(self, group, added, body=b""):
+            known = dict(self._open()._joins[group].added)
+            self.meet.wait(5)
+            self._open()._joins[group].added = {**known, **added}
+            return True
+    """,
+    "test_members_are_added_to_a_group_without_a_size": """
+        def join_seal(self, group, size, body, lease):
+            self._open()._joins[group].added.clear()
+            return super().join_seal(group, size, body, lease)
+    """,
+    "test_a_group_that_is_complete_or_not_open_does_not_grow": """
+        def join_grow(self, group, added, body=b""):
+            self._open()._joins[group].added.update(added)
+            return True
+    """,
     "test_a_group_that_is_not_open_has_no_body": """
         def join_arrive(self, group, members, lease):
             self.join_open(group, 1, b"")

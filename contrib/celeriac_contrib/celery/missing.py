@@ -117,7 +117,6 @@ NAMES: dict[str, str] = {
     "utils.saferepr:reprstream": "use celery.utils.saferepr.saferepr",
     "utils.serialization:*": "errors that cannot be written are stored by name and text anyway",
     "utils.time:*": "use zoneinfo and datetime",
-    "app.task:Task.add_to_chord": "have the member replace itself by a group or chord (Task.replace)",
     "canvas:Signature.AsyncResult": "freeze() gives the result of a signature before it is called",
     "canvas:Signature.partial": "clone(args, kwargs) gives a copy with more arguments",
     "result:AsyncResult.ignored": "whether a result is kept is said by the task: task.ignore_result",

@@ -75,5 +75,31 @@ def encoded(app: Celeriac, body: dict[str, Any], members: Sequence[str]) -> byte
     return app.codec.serializer(JOIN_SERIALIZER).dumps({"body": body, "members": members})
 
 
+def note_of(adder: str | None, member: str) -> bytes:
+    """What stands behind the completion record for a member that another one has added."""
+    return f"\n{adder} {member}".encode()
+
+
+def decoded(app: Celeriac, record: bytes) -> tuple[dict[str, Any], list[str] | None]:
+    """The body, and the members in their order: one that was added stands behind the one that has added it. None: the
+    record knows no members."""
+    first, *notes = record.split(b"\n")
+    whole = app.codec.serializer(JOIN_SERIALIZER).loads(first)
+    members = whole.get("members")
+    return whole["body"], members if members is None or not notes else _with_added(members, notes)
+
+
+def _with_added(members: list[str], notes: list[bytes]) -> list[str]:
+    added: dict[str, list[str]] = {}
+    for note in notes:
+        adder, _, member = note.decode().partition(" ")
+        added.setdefault(adder, []).append(member)
+    found, ahead = [], members[::-1]
+    while ahead:
+        found.append(ahead.pop())
+        ahead += added.get(found[-1], [])[::-1]
+    return found
+
+
 JOIN_SERIALIZER = "json"
 """Signatures are plain values; a join's record is always written in this."""

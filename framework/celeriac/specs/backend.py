@@ -22,6 +22,7 @@ CAPABILITIES: Mapping[str, str] = {
     "shared": "whoever asks sees a result, not only the process that has called",
     "push": "a waiter is woken, it does not poll",
     "join": "counts the members of a group and claims its body once",
+    "join-grow": "a member of a group that is counted may add others to it",
     "lock": "grants a name to one owner at a time, under a lease",
     "shared-join": "counts members that another system's workers have run, in this store, together with ours",
 }
@@ -142,6 +143,14 @@ class ResultBackend(Driver):
     @abstractmethod
     def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
         """Claim for `lease` seconds, and return, the bodies of complete groups whose claim ran out unclosed."""
+
+    def join_grow(self, group: str, added: Mapping[str, bytes], body: bytes = b"") -> bool:
+        """Needs ``join-grow``. Count these members as well, each with its note, in one step: all must arrive before the
+        body is handed out, and then the notes stand behind it in the order in which they came, also those of a group
+        that had no size yet. One that was added before is not added again. False, and nothing is added, for a group
+        that is not open, or whose members have all arrived. `body` is that of an `Arrival`: with ``shared-join``, a
+        group that the other system has opened is taken on with it."""
+        raise NotImplementedError
 
     def join_share(self, group: str, arrivals: Sequence[Arrival]) -> None:
         """Needs ``shared-join``. Before `join_arrive`: note these members where the other system's workers look. A

@@ -15,7 +15,7 @@ from celeriac.call import AGAIN
 from celeriac.canvas import signature
 from celeriac.canvas.chords import MARK
 from celeriac.canvas.left_behind import never_run
-from celeriac.canvas.plan import JOIN_SERIALIZER, Plan
+from celeriac.canvas.plan import JOIN_SERIALIZER, Plan, decoded
 from celeriac.context import Context
 from celeriac.errors import ChordError, ConfigurationError, EncodeError
 from celeriac.failure import describe, from_document
@@ -85,8 +85,8 @@ def complete(app: Celeriac, group: str, record: bytes) -> Completed:
     The body's id was fixed when the chord was called, and its message says that it may not be the first: whoever
     publishes it a second time, after a crash, changes nothing.
     """
-    whole = app.codec.serializer(JOIN_SERIALIZER).loads(record)
-    body, members = signature(whole["body"], app), whole.get("members")
+    document, members = decoded(app, record)
+    body = signature(document, app)
     documents = _foreign(app, group) if members is None else app.backend.fetch(members)
     members = list(documents) if members is None else members
     failed = next((m for m in members if documents.get(m, {}).get("status") != states.SUCCESS), None)
@@ -123,13 +123,7 @@ def _why(member: str, document: dict[str, Any] | None) -> ChordError:
 def fail(app: Celeriac, body: Signature[Any], error: Exception) -> Completed:
     """The body ends as a failure, and with it what was to follow it. A chord around it hears of that."""
     done = Completed([], [])
-    records: list[Record] = []
-    arrivals: dict[str, list[Arrival]] = {}
-    for behind in never_run(body):
-        record = app.backend.failure(behind.id, error, None)
-        records.append(record)
-        if behind.group is not None:
-            arrivals.setdefault(behind.group, []).append(arrival(app, record, behind.place, behind.chord))
+    records, arrivals = _ends_of(app, body, error)
     logger.error("chord body %s[%s] does not run: %s", body.task, records[-1].id if records else "", error)
     app.backend.driver.store(records)
     for task, errback in body.errbacks():
@@ -142,6 +136,27 @@ def fail(app: Celeriac, body: Signature[Any], error: Exception) -> Completed:
             done.publications.extend(around.publications)
             done.groups.extend(around.groups)
     return done
+
+
+def give_up(app: Celeriac, added: Signature[Any], error: Exception) -> None:
+    """What was added to a chord could not be sent, so it ends as a failure: the chord is not to wait for it for ever.
+    Who has added it runs still, so nobody's last member is counted here."""
+    records, arrivals = _ends_of(app, added, error)
+    app.backend.driver.store(records)
+    for group, ended in arrivals.items():
+        count(app, group, ended)
+
+
+def _ends_of(app: Celeriac, whole: Signature[Any], error: Exception) -> tuple[list[Record], dict[str, list[Arrival]]]:
+    """What becomes of tasks that never run, and who of them is counted in which group."""
+    records: list[Record] = []
+    arrivals: dict[str, list[Arrival]] = {}
+    for behind in never_run(whole):
+        record = app.backend.failure(behind.id, error, None)
+        records.append(record)
+        if behind.group is not None:
+            arrivals.setdefault(behind.group, []).append(arrival(app, record, behind.place, behind.chord))
+    return records, arrivals
 
 
 def _foreign(app: Celeriac, group: str) -> dict[str, dict[str, Any]]:

@@ -7,10 +7,12 @@ import hashlib
 import math
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from celeriac_plugins._shared.files import locked, replace, safe_name
 
@@ -30,7 +32,8 @@ class _Tally(NamedTuple):
 
 
 class FileJoins:
-    """A group has two files: its body, and a tally.
+    """A group has two files: its body, and a tally; a third one with the members that were added to it and their notes,
+    when there are such. That one is replaced as a whole, so that what counts and what is handed out are one.
 
     The tally is a head of fixed size, and behind it 16 bytes (BLAKE2b) for each member that has arrived, so that an
     arrival appends a few bytes however large the group is. What is overwritten in place is within one write of 32
@@ -63,7 +66,7 @@ class FileJoins:
                 return None
             tally = tally._replace(size=size, expires=expires)
             replace(self._path(group, "body"), body, self._temporary)  # first the body: nobody gets it without a size
-            if self._count(group, ()) >= size:
+            if self._count(group, ()) >= size + len(self._added(group)):
                 return self._claim(group, tally, now + lease)
             self._write(group, tally)
             return None
@@ -75,12 +78,29 @@ class FileJoins:
             tally = self._tally(group)
             if tally is None or tally.closed or tally.expires <= now:
                 return None
-            complete = self._count(group, members) >= tally.size
+            complete = self._count(group, members) >= tally.size + len(self._added(group))
             claim = complete and tally.claimed_until <= now
             if claim:
                 return self._claim(group, tally._replace(expires=expires), now + lease)
             self._write(group, tally._replace(expires=expires))
             return None
+
+    def grow(self, group: str, added: Mapping[str, bytes], now: float, expires: float) -> bool:
+        if not self._folder.is_dir():
+            return False
+        with locked(self._lock):
+            tally = self._tally(group)
+            if tally is None or tally.closed or tally.expires <= now:
+                return False
+            known = self._added(group)
+            fresh = {member: note for member, note in added.items() if member not in known}
+            if not fresh:
+                return True
+            if self._count(group, ()) >= tally.size + len(known):
+                return False
+            replace(self._path(group, "added"), msgspec.msgpack.encode({**known, **fresh}), self._temporary)
+            self._write(group, tally._replace(expires=expires))
+            return True
 
     def close(self, group: str) -> None:
         if not self._folder.is_dir():
@@ -89,7 +109,8 @@ class FileJoins:
             tally = self._tally(group)
             if tally is not None:
                 self._write(group, tally._replace(closed=1))
-                self._path(group, "body").unlink(missing_ok=True)
+                for suffix in ("body", "added"):
+                    self._path(group, suffix).unlink(missing_ok=True)
                 self._claim_file(group).unlink(missing_ok=True)
 
     def orphans(self, lease: float, now: float) -> list[tuple[str, bytes]]:
@@ -113,7 +134,7 @@ class FileJoins:
             if _has_expired(tally, now):
                 with locked(self._lock):  # look again: it may have been opened anew
                     if _has_expired(tally, now):
-                        for path in (tally, tally.with_suffix(".body"), self._claims / tally.stem):
+                        for path in (*map(tally.with_suffix, (".tally", ".body", ".added")), self._claims / tally.stem):
                             path.unlink(missing_ok=True)
 
     def _count(self, group: str, members: Sequence[str]) -> int:
@@ -127,15 +148,21 @@ class FileJoins:
         return whole + len(fresh)
 
     def _claim(self, group: str, tally: _Tally, until: float) -> bytes:
-        body = self._path(group, "body").read_bytes()
+        body = self._path(group, "body").read_bytes() + b"".join(self._added(group).values())
         # first the file, then the claim: one that is not followed by the claim does no harm
         replace(self._claim_file(group), group.encode("utf-8", "surrogatepass"), self._temporary)
         self._write(group, tally._replace(claimed_until=until))
         return body
 
     def _remove(self, group: str) -> None:
-        for path in (self._path(group, "tally"), self._path(group, "body"), self._claim_file(group)):
+        paths = (self._path(group, suffix) for suffix in ("tally", "body", "added"))
+        for path in (*paths, self._claim_file(group)):
             path.unlink(missing_ok=True)
+
+    def _added(self, group: str) -> dict[str, bytes]:
+        with suppress(FileNotFoundError):
+            return msgspec.msgpack.decode(self._path(group, "added").read_bytes(), type=dict[str, bytes])
+        return {}
 
     def _tally(self, group: str) -> _Tally | None:
         return _read(self._path(group, "tally"))

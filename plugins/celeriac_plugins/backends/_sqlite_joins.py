@@ -1,12 +1,12 @@
 """The counters of groups with a body.
 
-A member is a row, so that it counts once. A join whose body is published stays until it expires, without its body and
-its members: so it is not opened a second time.
+A member is a row, so that it counts once; that one was added later is a row too, which is not counted. A join whose
+body is published stays until it expires, without its body and its members: so it is not opened a second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 
 from celeriac.clock import Clock
@@ -25,10 +25,12 @@ WHERE id = ? AND arrived >= size AND (claimed IS NULL OR claimed <= ?) RETURNING
 _CLAIM_ORPHANS = """UPDATE celeriac_join SET claimed = ?1
 WHERE claimed <= ?2 AND body IS NOT NULL AND (expires IS NULL OR expires > ?2) RETURNING id, body"""
 _UNKNOWN = 1 << 62
-"""The size of a group whose size is not known yet: it never comes to that."""
-_SEAL = f"""UPDATE celeriac_join SET size = ?, body = ?, expires = ?
-WHERE id = ? AND size = {_UNKNOWN} AND body IS NOT NULL AND (expires IS NULL OR expires > ?)
-RETURNING id"""  # noqa: S608 (a constant)
+"""The size of a group whose size is not known yet, and what was added to it: it never comes to that."""
+_ADDED = "added\n"
+_STATE = """SELECT size, arrived, body FROM celeriac_join
+WHERE id = ? AND body IS NOT NULL AND (expires IS NULL OR expires > ?)"""
+_IS_ADDED = "SELECT 1 FROM celeriac_join_member WHERE id = ? AND member = ?"
+_SIZE = "UPDATE celeriac_join SET size = ?, body = ?, expires = ? WHERE id = ?"
 _CLOSE = "UPDATE celeriac_join SET body = NULL, claimed = NULL WHERE id = ?"
 
 
@@ -49,7 +51,7 @@ class Joins:
         def work(connection: Connection) -> None:
             for row in connection.execute(_DROP_ONE_EXPIRED, (group, now)).fetchall():
                 connection.execute(_DROP_MEMBERS, row)
-            connection.execute(_OPEN, (group, _UNKNOWN if size is None else size, body, self._end(now)))
+            connection.execute(_OPEN, (group, *((_UNKNOWN, b"") if size is None else (size, body)), self._end(now)))
 
         self._store.transaction(work)
 
@@ -70,10 +72,33 @@ class Joins:
         now = self._clock.time()
 
         def work(connection: Connection) -> bytes | None:
-            if not connection.execute(_SEAL, (size, body, self._end(now), group, now)).fetchall():
+            state = connection.execute(_STATE, (group, now)).fetchone()
+            if state is None or state[0] < _UNKNOWN:
                 return None
+            connection.execute(_SIZE, (size + state[0] - _UNKNOWN, body + state[2], self._end(now), group))
             rows = connection.execute(_CLAIM, (now + lease, group, now)).fetchall()
             return rows[0][0] if rows else None
+
+        return self._store.transaction(work)
+
+    def grow(self, group: str, added: Mapping[str, bytes]) -> bool:
+        now = self._clock.time()
+
+        def work(connection: Connection) -> bool:
+            state = connection.execute(_STATE, (group, now)).fetchone()
+            if state is None:
+                return False
+            size, arrived, body = state
+            known = (connection.execute(_IS_ADDED, (group, _ADDED + member)).fetchone() for member in added)
+            fresh = [member for member, row in zip(added, known, strict=True) if row is None]
+            if not fresh:
+                return True
+            if arrived >= size:
+                return False
+            connection.executemany(_COUNT, [(group, _ADDED + member) for member in fresh])
+            notes = b"".join(added[member] for member in fresh)
+            connection.execute(_SIZE, (size + len(fresh), body + notes, self._end(now), group))
+            return True
 
         return self._store.transaction(work)
 

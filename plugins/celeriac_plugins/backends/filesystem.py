@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
@@ -45,7 +45,7 @@ class FilesystemBackend(ResultBackend):
     and renames promise less.
     """
 
-    capabilities = frozenset({"durable", "processes", "shared", "join", "lock"})
+    capabilities = frozenset({"durable", "processes", "shared", "join", "join-grow", "lock"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -152,6 +152,10 @@ class FilesystemBackend(ResultBackend):
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         with self._mapped():
             return self._joins.arrive(group, members, lease, self._now(), self._expiry(self._now()))
+
+    def join_grow(self, group: str, added: Mapping[str, bytes], body: bytes = b"") -> bool:  # noqa: ARG002
+        with self._mapped():
+            return self._joins.grow(group, added, self._now(), self._expiry(self._now()))
 
     def join_close(self, group: str) -> None:
         with self._mapped():

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -20,7 +20,7 @@ from ._memory_locks import MemoryLocks
 class MemoryBackend(ResultBackend):
     """Backends of one process with the same URL share their records for as long as one of them is open."""
 
-    capabilities = frozenset({"shared", "push", "join", "lock"})
+    capabilities = frozenset({"shared", "push", "join", "join-grow", "lock"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -85,6 +85,9 @@ class MemoryBackend(ResultBackend):
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         return self._open().join_arrive(group, members, lease, self._now(), self._expiry())
 
+    def join_grow(self, group: str, added: Mapping[str, bytes], body: bytes = b"") -> bool:  # noqa: ARG002
+        return self._open().join_grow(group, added, self._now(), self._expiry())
+
     def join_close(self, group: str) -> None:
         self._open().join_close(group)
 
@@ -131,6 +134,17 @@ class _Join:
     body: bytes | None
     expires: float
     members: set[str] = field(default_factory=set)
+    added: dict[str, bytes] = field(default_factory=dict)
+    """Members that came later, and their notes."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.size is not None and len(self.members) >= self.size + len(self.added)
+
+    @property
+    def whole(self) -> bytes | None:
+        """The body and the notes."""
+        return None if self.body is None else self.body + b"".join(self.added.values())
 
 
 class _Shelf:
@@ -222,10 +236,24 @@ class _Shelf:
             return self._claim(group, join, lease, now)
 
     def _claim(self, group: str, join: _Join, lease: float, now: float) -> bytes | None:
-        if join.size is None or len(join.members) < join.size or self._claims.get(group, -math.inf) > now:
+        if not join.is_complete or self._claims.get(group, -math.inf) > now:
             return None
         self._claims[group] = now + lease
-        return join.body
+        return join.whole
+
+    def join_grow(self, group: str, added: Mapping[str, bytes], now: float, expires: float) -> bool:
+        with self._lock:
+            join = self._join(group, now)
+            if join is None or join.body is None:
+                return False
+            if added.keys() <= join.added.keys():
+                return True
+            if join.is_complete:
+                return False
+            for member, note in added.items():
+                join.added.setdefault(member, note)
+            join.expires = expires
+            return True
 
     def join_close(self, group: str) -> None:
         with self._lock:
@@ -234,15 +262,16 @@ class _Shelf:
                 join = self._joins[group]
                 join.body = None
                 join.members.clear()
+                join.added.clear()
 
     def join_orphans(self, lease: float, now: float) -> list[tuple[str, bytes]]:
         with self._lock:
             orphans = []
             for group in [group for group, until in self._claims.items() if until <= now]:
                 join = self._join(group, now)
-                if join is not None and join.body is not None:
+                if join is not None and (whole := join.whole) is not None:
                     self._claims[group] = now + lease
-                    orphans.append((group, join.body))
+                    orphans.append((group, whole))
             return orphans
 
     def _join(self, group: str, now: float) -> _Join | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from celeriac.errors import BackendDown, BackendError
@@ -26,7 +26,7 @@ from ._sqlite_locks import Locks
 class SqliteBackend(ResultBackend):
     """``sqlite:///srv/shop/queue.db``; see `_shared.sqlite_place.Place` for the URL and its options."""
 
-    capabilities = frozenset({"durable", "processes", "shared", "push", "join", "lock"})
+    capabilities = frozenset({"durable", "processes", "shared", "push", "join", "join-grow", "lock"})
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -100,6 +100,9 @@ class SqliteBackend(ResultBackend):
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         return self._joins.arrive(group, members, lease)
+
+    def join_grow(self, group: str, added: Mapping[str, bytes], body: bytes = b"") -> bool:  # noqa: ARG002
+        return self._joins.grow(group, added)
 
     def join_close(self, group: str) -> None:
         self._joins.close(group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -136,6 +137,31 @@ def test_a_failing_step_of_a_member_fails_the_chord(canvas: Any, s: Step) -> Non
 def test_a_retried_member_of_a_chord_counts_once(canvas: Any, s: Step, at: str) -> None:
     members = [s("again", 2, at=at), s("add", 1, 1, at=OTHER[at])]
     assert get(canvas.chord(members)(s("echo", at=at))) == [2, 2]
+
+
+@at_each_worker
+@pytest.mark.parametrize("last", ["ours", "theirs"])
+def test_b8_a_member_at_ours_adds_to_chord_one_at_either(canvas: Any, s: Step, at: str, last: str) -> None:
+    members = [s("grow", 1, at, at="ours"), s("add", 2, at="theirs"), s("add", 3, at=last, countdown=0.4)]
+    assert sorted(get(canvas.chord(members)(s("echo", at="ours")))) == [1, 2, 3, 101]
+
+
+@at_each_worker
+def test_b8_a_member_at_theirs_adds_to_chord_of_a_celery_client_one_at_either(shops: Shops, at: str) -> None:
+    import celery
+
+    s = partial(shops.signature, "celery")
+    members = [s("grow", 1, at, queue="theirs"), s("add", 2, queue="ours")]
+    assert sorted(get(celery.chord(members)(s("echo", queue="ours")))) == [1, 2, 101]
+
+
+def test_b8_add_to_chord_is_refused_where_celery_keeps_the_shape_of_the_results(shops: Shops) -> None:
+    import celery
+
+    s = partial(shops.signature, "celery")
+    nested = s("add", 1, queue="ours") | celery.group(s("add", 2, queue="ours"), s("add", 3, queue="ours"))
+    result = celery.chord([s("grow", 1, "ours", queue="ours"), nested])(s("echo", queue="ours"))
+    assert "has no place for another one" in str(error_of(result))
 
 
 def test_a_chord_of_many(canvas: Any, s: Step) -> None:

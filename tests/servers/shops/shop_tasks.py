@@ -122,6 +122,12 @@ def spread(self: Any, number: int) -> None:
     self.app.send_task("shop.write", (f"called {number}",), queue=self.request.delivery_info["routing_key"])
 
 
+def grow(self: Any, x: int, queue: str) -> int:
+    """Adds a member to the chord it is in: one that gives 100 more."""
+    self.add_to_chord(self.app.signature("shop.add", (x, 100)).set(queue=queue))
+    return x
+
+
 def request(self: Any) -> dict[str, Any]:
     """What the task knows of its call."""
     names = (
@@ -132,7 +138,7 @@ def request(self: Any) -> dict[str, Any]:
 
 
 PLAIN = (add, mul, total, echo, divide, close, moment, block, nap, write, write_failure, write_error, book)
-BOUND = (again, give_up, spread, request)
+BOUND = (again, give_up, spread, grow, request)
 
 
 def register(app: Any, **options: Any) -> None:

@@ -484,6 +484,62 @@ class BackendSuite(LockClauses):
         assert backend.join_arrive("g", ["a"], 10) is None
         assert backend.join_arrive("g", ["b"], 10) == b"first"
 
+    def test_a_group_waits_for_members_that_are_added_to_it(self, backend: ResultBackend, clock: ManualClock) -> None:
+        self.needs("join-grow")
+        backend.join_open("g", 2, b"body")
+        assert backend.join_arrive("g", ["a"], 10) is None
+        assert backend.join_grow("g", {"c": b"/c", "d": b"/d"})
+        assert backend.join_grow("g", {"e": b"/e"})
+        assert backend.join_arrive("g", ["b", "c", "e"], 10) is None
+        assert backend.join_arrive("g", ["d"], 10) == b"body/c/d/e"
+        clock.advance(11)
+        assert backend.join_orphans(10) == [("g", b"body/c/d/e")]
+
+    def test_a_member_is_added_once(self, backend: ResultBackend) -> None:
+        self.needs("join-grow")
+        backend.join_open("g", 1, b"body")
+        assert backend.join_grow("g", {"b": b"/b"})
+        assert backend.join_grow("g", {"b": b"/b"})
+        assert backend.join_grow("g", {"b": b"/b", "c": b"/c"})
+        assert backend.join_arrive("g", ["b", "c"], 10) is None
+        assert backend.join_arrive("g", ["a"], 10) == b"body/b/c"
+        assert backend.join_grow("g", {"b": b"/b"})
+
+    def test_members_are_added_once_among_threads(self, backend: ResultBackend) -> None:
+        self.needs("join-grow")
+        backend.join_open("g", 1, b"")
+        calls = [partial(backend.join_grow, "g", {f"m{n % 4}": b"."}) for n in range(8)]
+        assert _at_once(calls) == [True] * 8
+        assert backend.join_arrive("g", ["m0", "m1", "m2", "m3"], 10) is None
+        assert backend.join_arrive("g", ["a"], 10) == b"...."
+
+    def test_members_are_added_to_a_group_without_a_size(self, backend: ResultBackend) -> None:
+        self.needs("join-grow")
+        backend.join_open("g", None, b"")
+        assert backend.join_grow("g", {"c": b"/c"})
+        assert backend.join_arrive("g", ["a", "c"], 10) is None
+        assert backend.join_seal("g", 2, b"body", 10) is None
+        assert backend.join_grow("g", {"d": b"/d"})
+        assert backend.join_arrive("g", ["b"], 10) is None
+        assert backend.join_arrive("g", ["d"], 10) == b"body/c/d"
+
+    def test_a_group_that_is_complete_or_not_open_does_not_grow(
+        self, backend: ResultBackend, clock: ManualClock
+    ) -> None:
+        self.needs("join-grow")
+        assert not backend.join_grow("unknown", {"b": b"/b"})
+        assert backend.join_arrive("unknown", ["b"], 10) is None
+        backend.join_open("g", 1, b"body")
+        backend.join_arrive("g", ["a"], 10)
+        assert not backend.join_grow("g", {"b": b"/b"})
+        clock.advance(11)
+        assert backend.join_orphans(10) == [("g", b"body")]
+        backend.join_close("g")
+        assert not backend.join_grow("g", {"b": b"/b"})
+        backend.join_open("old", 1, b"body")
+        clock.advance(101)
+        assert not backend.join_grow("old", {"b": b"/b"})
+
     def test_a_group_that_is_not_open_has_no_body(self, backend: ResultBackend) -> None:
         self.needs("join")
         assert backend.join_arrive("unknown", ["a"], 10) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celeriac.errors import BackendDown, BackendError
@@ -25,7 +25,9 @@ _MOST = 1000
 class RedisBackend(ResultBackend):
     """``redis://user:password@host:6379/1``; see `_shared.redis_place.Place` for the URL and its options."""
 
-    capabilities = frozenset({"durable", "processes", "multi-host", "shared", "push", "join", "shared-join", "lock"})
+    capabilities = frozenset(
+        {"durable", "processes", "multi-host", "shared", "push", "join", "join-grow", "shared-join", "lock"}
+    )
 
     def __init__(self, options: BackendOptions) -> None:
         super().__init__(options)
@@ -90,6 +92,9 @@ class RedisBackend(ResultBackend):
 
     def join_arrive(self, group: str, members: Sequence[str], lease: float) -> bytes | None:
         return self._joins.arrive(group, members, lease)
+
+    def join_grow(self, group: str, added: Mapping[str, bytes], body: bytes = b"") -> bool:
+        return self._joins.grow(group, added, body)
 
     def join_share(self, group: str, arrivals: Sequence[Arrival]) -> None:
         self._joins.share(group, arrivals)

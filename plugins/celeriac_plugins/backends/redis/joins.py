@@ -10,7 +10,7 @@ each member that has ended, ``.d`` the members that are in it, ``.s`` the size, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celeriac.clock import Clock
@@ -52,6 +52,12 @@ class Joins:
         for arrival in arrivals:
             arguments += (arrival.member, "+inf" if arrival.place is None else arrival.place, arrival.entry)
         self._line.run(scripts.SHARE, self._keys(group), arguments)
+
+    def grow(self, group: str, added: Mapping[str, bytes], body: bytes) -> bool:
+        arguments: list[Any] = [self._life, body]
+        for each in added.items():
+            arguments += each
+        return bool(self._line.run(scripts.GROW, self._keys(group), arguments))
 
     def relayed(self, group: str, lease: float) -> bytes | None:
         now = self._now()

@@ -82,14 +82,14 @@ return 1
 # `shared` is Celery's claim: its own token, ours, or that it is done. Theirs is respected.
 _CLAIM: Final = """
 local function claim(join, claims, shared, group, now, till)
-  local size, body, claimed = unpack(redis.call('HMGET', join, 'size', 'body', 'claimed'))
+  local body, claimed, notes = unpack(redis.call('HMGET', join, 'body', 'claimed', 'notes'))
   local peer = redis.call('GET', shared)
   if not body or (claimed and tonumber(claimed) > now) or (peer and peer ~= 'celeriac') then return false end
   redis.call('SET', shared, 'celeriac', 'PX', math.max(1, math.ceil((till - now) * 1000)))
   redis.call('HSET', join, 'claimed', till)
   redis.call('ZADD', claims, till, group)
   redis.call('EXPIRE', claims, ARGV[1])
-  return body
+  return notes and body .. notes or body
 end
 """
 
@@ -137,6 +137,35 @@ return claim(join, claims, shared, ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 """,
 )
 
+GROW: Final = Script.of(
+    _COMPLETE,
+    """
+-- KEYS: as of ARRIVE. ARGV: life or nothing, body or nothing; of each member that is added its id and its note. A group
+-- that Celery's workers have claimed, or are done with, does not grow.
+local join, members, _, entries, _, shared_size, added, shared = unpack(KEYS)
+local peer = redis.call('GET', shared)
+if peer and peer ~= 'celeriac' then return 0 end
+if ARGV[2] ~= '' and redis.call('EXISTS', join) == 0 then redis.call('HSET', join, 'body', ARGV[2]) end
+if redis.call('HEXISTS', join, 'body') == 0 then return 0 end
+local fresh, notes = {}, {redis.call('HGET', join, 'notes') or ''}
+for i = 3, #ARGV, 2 do
+  if redis.call('HEXISTS', join, '+' .. ARGV[i]) == 0 then
+    fresh[#fresh + 1] = ARGV[i]
+    notes[#notes + 1] = ARGV[i + 1]
+  end
+end
+if #fresh == 0 then return 1 end
+if complete(join, members, entries, shared_size, added) then return 0 end
+for _, member in ipairs(fresh) do redis.call('HSET', join, '+' .. member, 1) end
+redis.call('HSET', join, 'notes', table.concat(notes))
+redis.call('INCRBY', added, #fresh)
+if ARGV[1] ~= '' then
+  for _, key in ipairs({join, members, entries, shared_size, added}) do redis.call('PEXPIRE', key, ARGV[1]) end
+end
+return 1
+""",
+)
+
 RELAYED: Final = Script.of(
     _CLAIM,
     """
@@ -152,7 +181,11 @@ CLOSE: Final = Script.of("""
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
 if redis.call('DEL', unpack(KEYS, 4, 7)) > 0 then redis.call('SET', KEYS[8], 'done', 'PX', ARGV[2]) end
-if redis.call('HDEL', KEYS[1], 'body', 'claimed') > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if redis.call('HEXISTS', KEYS[1], 'body') == 1 then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'closed', 1)
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
 return 1
 """)
 
