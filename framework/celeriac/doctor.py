@@ -94,6 +94,14 @@ def content(app: Celeriac) -> Iterator[Finding]:
             f"calls are written as {conf.task_serializer}, which workers of these settings do not accept",
             f"add {conf.task_serializer!r} to accept_content, or write what is accepted",
         )
+    if conf.result_accept_content is not None and not _reads_results(app):
+        yield Finding(
+            "error",
+            ("result_serializer", "result_accept_content"),
+            f"results are written as {conf.result_serializer}, which processes of these settings do not accept, nor do "
+            "the workers, which read them for chords",
+            f"add {conf.result_serializer!r} to result_accept_content, or write what is accepted",
+        )
     if {"pickle", "application/x-python-serialize"} & {*conf.accept_content}:
         yield Finding(
             "warning",
@@ -285,3 +293,12 @@ def habits(app: Celeriac) -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     drivers_load, content, sharing, delivery, limits, routing, capabilities, habits,
 )  # fmt: skip
+
+
+def _reads_results(app: Celeriac) -> bool:
+    """Whether ``result_accept_content`` names ``result_serializer``, as far as both are known."""
+    try:
+        written = app.codec.serializer(app.conf.result_serializer).content_type
+        return written in app.codec.accepted(app.conf.result_accept_content or ())
+    except CeleriacError:
+        return True

@@ -12,7 +12,7 @@ import msgspec
 
 from celeriac import states
 from celeriac.context import current
-from celeriac.errors import BackendDown, DecodeError, EncodeError
+from celeriac.errors import BackendDown, ContentDisallowed, DecodeError, EncodeError
 from celeriac.failure import plainer, to_document
 from celeriac.specs.backend import Record
 
@@ -83,6 +83,8 @@ class ResultStore:
         self.driver: ResultBackend = make_backend(app)
         conf = app.conf
         self.serializer = app.codec.serializer(conf.result_serializer)
+        accept = conf.result_accept_content
+        self._is_accepted = accept is None or self.serializer.content_type in app.codec.accepted(accept)
         self.is_extended: bool = conf.result_extended
         self._joins_parts = self.serializer.supports("json-parts")
         self._second: tuple[int, str] = (-1, "")
@@ -183,8 +185,13 @@ class ResultStore:
     # reading
 
     def decode(self, record: Record) -> dict[str, Any]:
-        """The document in a record; one that cannot be read is a failure that says so."""
+        """The document in a record; one that cannot be read, or must not be, is a failure that says so."""
         try:
+            if not self._is_accepted:
+                raise ContentDisallowed(
+                    f"results are {self.serializer.content_type!r} (setting result_serializer), which is not accepted "
+                    "here (setting result_accept_content); this one was not decoded"
+                )
             document = self.serializer.loads(record.payload)
         except DecodeError as error:
             return {**NOTHING, "status": states.FAILURE, "result": to_document(error)}

@@ -67,6 +67,7 @@ class Values:
     result_backend: str | None
     result_backend_transport_options: dict[str, Any]
     result_serializer: str
+    result_accept_content: list[str] | None
     result_backend_always_retry: bool
     result_backend_base_sleep_between_retries_ms: int
     result_backend_max_retries: int | None

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from celeriac import Celeriac, ResultSet, allow_join_result, denied_join_result, group, states
-from celeriac.errors import BackendDown, ConfigurationError, IncompleteStream, ResultTimeout
+from celeriac.errors import BackendDown, ConfigurationError, ContentDisallowed, IncompleteStream, ResultTimeout
 from celeriac.result import AsyncResult, EagerResult, GroupResult, result_from_tuple
 from celeriac.testing import WorkerInTest, start_worker
 from kernel.parity.places import EVERYWHERE, working
@@ -443,10 +443,36 @@ def test_j4_the_prefix_of_keys_is_honoured(app: Celeriac, redis_server: RedisSer
             assert client.exists(f"mine_celery-task-meta-{result.id}")
 
 
+@pytest.mark.parametrize("accept", [["json"], ["application/json"], []])
+def test_j4_a_result_of_a_type_that_result_accept_content_does_not_name_is_not_decoded(
+    tmp_path: Path, accept: list[str]
+) -> None:
+    urls = dict.fromkeys(("broker_url", "result_backend"), f"sqlite://{tmp_path}/results.db")
+    with Celeriac("writer", result_serializer="pickle", **urls) as writer:
+        writer.store_state("a", "SUCCESS", Trap(str(tmp_path / "sprung")))
+    with Celeriac("reader", result_serializer="pickle", result_accept_content=accept, **urls) as reader:
+        with pytest.raises(ContentDisallowed, match="result_accept_content"):
+            reader.AsyncResult("a").get(timeout=5)
+        assert not (tmp_path / "sprung").exists()
+    with Celeriac("open", result_serializer="pickle", result_accept_content=["json", "pickle"], **urls) as other:
+        other.AsyncResult("a").get(timeout=5)
+        assert (tmp_path / "sprung").exists()
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path(self.path),)
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        *("result_compression", "result_accept_content", "result_cache_max", "result_persistent"),
+        *("result_compression", "result_cache_max", "result_persistent"),
         *("result_exchange", "result_exchange_type", "result_chord_retry_interval", "result_chord_join_timeout"),
     ],
 )

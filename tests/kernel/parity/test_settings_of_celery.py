@@ -185,6 +185,11 @@ def with_task(app: Celeriac, **options: Any) -> Celeriac:
 
 
 ILL: dict[str, tuple[Callable[[], Celeriac], str, str]] = {
+    "results that nobody may read": (
+        lambda: well(result_serializer="yaml", result_accept_content=["json"]),
+        "error",
+        "results are written as yaml",
+    ),
     "no such transport": (lambda: well(broker="nosuch://"), "error", "no transport 'nosuch'"),
     "no such pool": (lambda: well(worker_pool="nosuch"), "error", "no pool 'nosuch'"),
     "not accepted": (lambda: well(task_serializer="pickle"), "error", "do not accept"),

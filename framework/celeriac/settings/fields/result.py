@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.settings.coercion import BOOL, DICT, EXPIRY, INT, TEXT, URL
+from celeriac.settings.coercion import BOOL, DICT, EXPIRY, INT, LIST, TEXT, URL
 from celeriac.settings.setting import Setting
 
 RESULT = (
@@ -45,6 +45,14 @@ RESULT = (
         minimum=0,
     ),
     Setting("result_serializer", TEXT, "json", "The serializer of results."),
+    Setting(
+        "result_accept_content",
+        LIST,
+        None,
+        "Names or content types of the serializers whose results are decoded; without that of `result_serializer`, no "
+        "result is. None: that one.",
+        optional=True,
+    ),
     Setting(
         "result_extended",
         BOOL,

@@ -51,8 +51,10 @@ _EXCHANGE = "results are kept in a store, or go straight to the caller's own que
 RESULTS = (
     Refused("result_chord_expires", "the count of a chord is kept as long as results are; use result_expires"),
     Refused("result_failure_expires", "failures are kept as long as other results; use result_expires"),
-    Refused("result_accept_content", "results are read by result_serializer alone; set that"),
-    Refused("result_compression", "results are stored as they are; leave it out"),
+    Refused(
+        "result_compression",
+        "a compressed result hides its state, by which a store keeps a final one from being overwritten; leave it out",
+    ),
     Refused(
         "result_cache_max", "results are not cached in the client; leave it out", old=("CELERY_MAX_CACHED_RESULTS",)
     ),
