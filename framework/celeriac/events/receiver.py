@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ class EventReceiver:
         self.handlers = dict(handlers or {})
         self.should_stop = False
         self._subscription: Subscription | None = None
+        self._heard: deque[Event] = deque()
+        """Events that came together with others, and that nobody has asked for yet."""
 
     def listen(self, wakeup: bool = True) -> None:
         """Begin to listen, if it has not begun; with `wakeup`, ask all workers to say that they are there.
@@ -62,17 +65,18 @@ class EventReceiver:
         """The same, and each event is yielded after its handler was called."""
         self.listen(wakeup)
         deadline = None if timeout is None else time.monotonic() + timeout
-        heard = 0
-        while not self.should_stop and (limit is None or heard < limit):
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            for event in self._receive(left):
-                self.process(event["type"], event)
-                yield event
-                heard += 1
-                if limit is not None and heard >= limit:
+        count = 0
+        while not self.should_stop and (limit is None or count < limit):
+            if not self._heard:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
                     return
+                self._heard.extend(self._receive(left))
+                continue
+            event = self._heard.popleft()
+            self.process(event["type"], event)
+            yield event
+            count += 1
 
     def process(self, type: str, event: Event) -> None:
         """Call the handler of an event. The app's logical clock is later than the event's from then on."""

@@ -238,6 +238,18 @@ def test_h2_capture_calls_the_handlers_and_ends_at_its_limit_or_its_time(app: Ce
     assert [event["number"] for event in others if event["type"] == "mine-two"] == [2, 3]
 
 
+def test_h2_events_that_come_together_are_heard_one_by_one(app: Celeriac) -> None:
+    receiver = app.event_receiver({})
+    receiver.listen(wakeup=False)
+    with app.events.Dispatcher("me@here") as dispatcher:
+        for number in range(3):
+            dispatcher.send("mine-one", number=number)
+        assert dispatcher.flush()
+    heard = [next(receiver.itercapture(limit=1, timeout=5, wakeup=False))["number"] for _ in range(3)]
+    receiver.close()
+    assert heard == [0, 1, 2]
+
+
 def test_h2_a_dispatcher_sends_the_groups_that_it_is_to_send(app: Celeriac) -> None:
     with listening(app) as heard, app.events.Dispatcher("me@here", groups=["mine"]) as dispatcher:
         dispatcher.send("other-one")
