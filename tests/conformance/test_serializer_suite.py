@@ -226,6 +226,17 @@ class ReplacesWhatIsNoText(Right):
         return super().loads(data.decode("utf-8", "replace").encode())
 
 
+class WrapsWhatStandsAlone(Right):
+    capabilities = frozenset({"safe", "text", "json-parts"})
+
+    def dumps(self, value: Any) -> bytes:
+        return super().dumps({"whole": value})
+
+    def loads(self, data: bytes) -> Any:
+        value = super().loads(data)
+        return value["whole"] if isinstance(value, dict) and value.keys() == {"whole"} else value
+
+
 class IsSpoiltByARefusal(Right):
     spoilt = False
 
@@ -320,6 +331,7 @@ FAULTS: list[tuple[Any, str, tuple[Any, ...]]] = [
     (LetsValueErrorOut, "bytes_nested_too_deeply_are_refused_with_decode_error", (b"[" * 100_000,)),
     (ReplacesWhatIsNoText, "bytes_outside_the_content_encoding_are_refused", ()),
     (WritesWithoutBound, "bytes_over_the_size_limit_are_refused_unread", ()),
+    (WrapsWhatStandsAlone, "what_it_writes_of_a_value_can_stand_inside_of_a_larger_one", ()),
     (IsSpoiltByARefusal, "a_refusal_leaves_it_usable", ()),
     (BoastsOfObjects, "any_object_comes_back_equal", ()),
     (EvaluatesWhatItReads, "foreign_bytes_run_no_code", ("folder",)),

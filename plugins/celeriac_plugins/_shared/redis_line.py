@@ -32,6 +32,15 @@ class Line:
         """How many there have been: after another one, the server may be another, or without its data."""
         return self._wire.connections
 
+    @property
+    def distrusted(self) -> float:
+        """When a connection to the server was last found dead: `Wire.distrusted`."""
+        return self._wire.distrusted
+
+    def distrust(self) -> None:
+        """A connection to the server was found dead."""
+        self._wire.distrust()
+
     def call(self, commands: Sequence[Command], timeout: float = PATIENCE) -> list[Any]:
         """The replies to the commands, which leave in one write.
 

@@ -6,6 +6,7 @@ share it, also when their databases differ.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -32,6 +33,9 @@ class Wire:
     def __init__(self) -> None:
         self.connections = 0
         """How many there have been."""
+        self.distrusted = -math.inf
+        """When a connection to this server was last found dead (monotonic). What has not been heard since then is not
+        worth a wait: its own silence would be noticed only after seconds, one connection after the other."""
         self._users: WeakSet[object] = WeakSet()
         self._start_afresh()
         tell_of_forks(self)
@@ -63,15 +67,23 @@ class Wire:
                 if has_moved(error):
                     self._drop()
                 raise
-            except BaseException:  # lost, or left between a command and its reply
+            except BaseException as error:  # lost, or left between a command and its reply
                 self._drop()
+                if isinstance(error, OSError):
+                    self.distrust()
                 raise
         finally:
             turn.release()
 
+    def distrust(self) -> None:
+        """A connection to this server was found dead. Any thread."""
+        self.distrusted = time.monotonic()
+
     def _open(self, place: Place, faces: Faces, deadline: float) -> Link:
         link = self._link
-        if link is not None and time.monotonic() - link.used > _IDLE and link.has_ended():
+        if link is not None and (
+            link.used < self.distrusted or (time.monotonic() - link.used > _IDLE and link.has_ended())
+        ):
             self._drop()
             link = None
         if link is None:

@@ -55,7 +55,7 @@ class RedisTransport(Transport):
         self._keys = Keys(place)
         self._tag, self._tags = secrets.token_hex(8), count()
         self._line = Line(place, faces)
-        self._receiving = Receiving(place, faces, self._keys, options)
+        self._receiving = Receiving(self._line, self._keys, options)
         self._queues = Queues(self._line, self._keys, options)
         self._dead = DeadLetters(self._line, self._keys, options.clock)
         self._fan_out = FanOut(self._line, self._keys, options.clock)

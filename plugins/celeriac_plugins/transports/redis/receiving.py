@@ -25,10 +25,8 @@ from celeriac.message import Delivery
 from celeriac.specs.transport import TransportOptions
 from celeriac_plugins._shared.forks import tell_of_forks
 from celeriac_plugins._shared.redis_dial import dial
-from celeriac_plugins._shared.redis_errors import Faces
-from celeriac_plugins._shared.redis_line import PATIENCE
+from celeriac_plugins._shared.redis_line import PATIENCE, Line
 from celeriac_plugins._shared.redis_link import Command, Link, readable
-from celeriac_plugins._shared.redis_place import Place
 
 from . import envelope, scripts
 from .keys import Keys, QueueKeys
@@ -102,9 +100,10 @@ class _Claim:
 class Receiving:
     """The receives of one transport."""
 
-    def __init__(self, place: Place, faces: Faces, keys: Keys, options: TransportOptions) -> None:
-        self._place = place
-        self._faces = faces
+    def __init__(self, line: Line, keys: Keys, options: TransportOptions) -> None:
+        self._line = line
+        self._place = place = line.place
+        self._faces = line.faces
         self._keys = keys
         self._now = options.clock.time
         self._lease = options.lease
@@ -149,6 +148,7 @@ class Receiving:
             raise  # from connecting
         except (OSError, HiredisError) as error:
             seat.close()
+            self._line.distrust()
             raise self._faces.of(error, self._place.shown) from error
         except BaseException:  # between a command and its reply
             seat.close()
@@ -270,7 +270,10 @@ class Receiving:
         return []
 
     def _link(self, seat: Seat) -> Link:
-        if seat.link is not None and time.monotonic() - seat.link.used > 1.0 and seat.link.has_ended():
+        link = seat.link
+        if link is not None and (
+            link.used < self._line.distrusted or (time.monotonic() - link.used > 1.0 and link.has_ended())
+        ):
             seat.close()
         if seat.link is None:
             deadline = time.monotonic() + PATIENCE
