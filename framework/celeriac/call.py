@@ -101,7 +101,7 @@ class _Prepared:
 
     __slots__ = (
         "compression", "expires", "headers", "is_answered", "is_plain", "joins_parts", "priority", "queue",
-        "serializer", "shadow", "unique", "writer",
+        "queues", "serializer", "shadow", "unique", "writer",
     )  # fmt: skip
 
     def __init__(self, app: Celeriac, name: str, task: Task[..., Any] | None) -> None:
@@ -111,7 +111,9 @@ class _Prepared:
             value = getattr(task, attribute, None)
             return default if value is None else value
 
-        self.queue: str | None = of_task("queue") or of_task("routing_key")
+        self.queues = _queues_of(app, of_task("queue"), of_task("exchange"), of_task("routing_key"))
+        """Where the task's own options lead; more than one behind an exchange that copies."""
+        self.queue = self.queues[0] if self.queues else None
         shadow = of_task("shadow_name")
         self.shadow = shadow if callable(shadow) else None
         """What gives the name to show for each call, where it is not always the same."""
@@ -122,7 +124,7 @@ class _Prepared:
         self.expires: Any = of_task("expires")
         self.unique: Any = of_task("unique")
         is_bare = self.compression is None and self.expires is None and self.shadow is None
-        self.is_plain = is_bare and not self.unique
+        self.is_plain = is_bare and not self.unique and len(self.queues) < 2
         self.joins_parts = self.writer.supports("json-parts")
         self.is_answered = not app.backend.driver.supports("shared")
         """Whether messages say where their results go."""
@@ -153,6 +155,13 @@ class _Prepared:
         if kwargs or embed is not _EMPTY_EMBED or not self.joins_parts:
             return self.writer.dumps((args, kwargs, embed))
         return _BODY_OF_ARGS % self.writer.dumps(args)
+
+
+def _queues_of(app: Celeriac, queue: str | None, exchange: str | None, key: str | None) -> list[str]:
+    """The queues that a call or a task names, itself or by exchange and routing key; empty when it names none."""
+    if queue:
+        return [queue]
+    return app.bindings.queues(exchange, key) if exchange or key else []
 
 
 class Caller:
@@ -273,19 +282,13 @@ class Caller:
         if encoded.compression:
             headers["compression"] = encoded.compression
         message = Message(headers, properties, encoded.body, encoded.content_type, encoded.content_encoding)
-        chosen, *also = self._queues(options) or (queue,)
+        named = _queues_of(self._app, options.get("queue"), options.get("exchange"), options.get("routing_key"))
+        chosen, *also = named or prepared.queues or [queue]
         publication = Publication(chosen, message, due, tuple(also))
         unique = options.get("unique", prepared.unique)
         if unique:
             self._claim(unique, publication, args, kwargs, any(embed.values()), "task_id" not in options)
         return publication
-
-    def _queues(self, options: CallOptions) -> list[str]:
-        """The queues that a call names, itself or by exchange and routing key; empty when it names none."""
-        if options.get("queue"):
-            return [options["queue"]]
-        exchange, key = options.get("exchange"), options.get("routing_key")
-        return self._app.bindings.queues(exchange, key) if exchange or key else []
 
     def _claim(
         self,
@@ -396,9 +399,9 @@ class Caller:
     ) -> CallOptions:
         """Options of the call come before the task's own, those before the route's."""
         route = dict(self._routes.match(name, args, kwargs, options, task))
-        if prepared.queue:
-            route.pop("queue", None)
-            route.pop("routing_key", None)
+        if prepared.queues:
+            for place in ("queue", "exchange", "routing_key"):
+                route.pop(place, None)
         return {**route, **options}  # type: ignore[typeddict-item]
 
     def _due(self, options: CallOptions, headers: dict[str, Any]) -> float | None:

@@ -56,6 +56,7 @@ class Task(Generic[P, R]):
     typing: bool = True
     """Check the arguments against the signature when the task is called, not only when it runs."""
     queue: str | None = None
+    exchange: str | None = None
     routing_key: str | None = None
     """The same as `queue`, which wins."""
     priority: int | None = None
@@ -125,7 +126,6 @@ class Task(Generic[P, R]):
         "Strategy": "where a task runs is the pool's business; choose that by worker_pool, or write a pool",
         "Request": "what a worker does with a message can be followed by hooks",
         "backend": "all results of an app are in one store; make a second app for another one",
-        "exchange": "queues are reached by name, there are no exchanges; use queue",
     }
     """Celery's options that mean nothing here, and why."""
 

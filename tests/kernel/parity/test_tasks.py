@@ -261,7 +261,33 @@ def test_b1_shadow_name_is_a_text_or_a_function() -> None:
     assert headers_of(app, worked_out, 7)["shadow"] == f"{worked_out.name}:7"
 
 
-@pytest.mark.parametrize("option", ["Strategy", "Request", "backend", "exchange"])
+def test_b1_queue_exchange_and_routing_key() -> None:
+    bound = {"exchange": "media", "exchange_type": "topic"}
+    queues = [{"name": "small", "routing_key": "#.small", **bound}, {"name": "all", "routing_key": "#", **bound}]
+    app = Celeriac("shop", broker="memory://b1-places", backend="memory://", task_queues=queues)
+    app.conf.task_routes = {"*": {"queue": "elsewhere"}}
+
+    @app.task(queue="slow")
+    def by_queue() -> None: ...
+
+    @app.task(exchange="media", routing_key="image.large")
+    def by_key() -> None: ...
+
+    @app.task(exchange="media", routing_key="image.small")
+    def by_both() -> None: ...
+
+    def places(name: str, **options: Any) -> set[str]:
+        publication = app.caller.build(name, options=options)  # type: ignore[arg-type]
+        return {publication.queue, *publication.also}
+
+    assert places(by_queue.name) == {"slow"}
+    assert places(by_key.name) == {"all"}
+    assert places(by_both.name) == {"small", "all"}
+    assert places(by_both.name, queue="slow") == {"slow"}
+    app.close()
+
+
+@pytest.mark.parametrize("option", ["Strategy", "Request", "backend"])
 def test_b1_what_means_nothing_here_is_refused_with_the_reason(option: str) -> None:
     app = Celeriac("shop", broker="memory://")
 
