@@ -10,11 +10,11 @@ from celeriac.call import KNOWN_OPTIONS
 _NAMES = {"group": "group_id"}
 
 WITHOUT_MEANING = frozenset(
-    {"add_to_parent", "connection", "producer", "publisher", "router", "retry", "retry_policy", "route_name"}
-    | {"declare", "delivery_mode", "mandatory", "immediate", "confirm_timeout", "exchange", "exchange_type"}
+    {"connection", "producer", "publisher", "router", "route_name"}
+    | {"declare", "immediate", "confirm_timeout", "exchange_type"}
     | {"chord_size", "replaced_task_nesting", "result_cls", "task_type", "ignore_dispatcher", "correlation_id"}
 )
-"""Celery's own connection, how its publisher tries again (``task_publish_timeout`` bounds it), and exchanges."""
+"""Celery's own connection and publisher, and what it hands to the broker's client."""
 
 
 def call_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def call_options(options: Mapping[str, Any]) -> dict[str, Any]:
     headers: dict[str, Any] = dict(options.get("headers") or {})
     for given, value in options.items():
         name = _NAMES.get(given, given)
-        if name == "queue" and value is not None:
+        if name in ("queue", "exchange") and value is not None:  # kombu's objects are as good as their names
             known[name] = getattr(value, "name", value)
         elif name in KNOWN_OPTIONS:
             if value is not None and name != "headers":
