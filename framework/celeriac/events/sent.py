@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from celeriac.events.described import described
 from celeriac.specs.lifecycle import hookimpl
 
 if TYPE_CHECKING:
@@ -28,21 +29,12 @@ class TellOfSent:
     @hookimpl
     def celeriac_after_publish(self, app: Celeriac, batch: Sequence[Publication]) -> None:
         for publication in batch:
-            headers = publication.message.headers
             task = app.tasks.get(publication.message.task)
             if task is not None and not task.send_events:
                 continue
             app.events.send(
                 "task-sent",
-                uuid=headers.get("id"),
-                name=headers.get("task"),
-                args=headers.get("argsrepr"),
-                kwargs=headers.get("kwargsrepr"),
-                root_id=headers.get("root_id"),
-                parent_id=headers.get("parent_id"),
-                retries=headers.get("retries"),
-                eta=headers.get("eta"),
-                expires=headers.get("expires"),
+                **described(publication.message.headers),
                 queue=publication.queue,
                 exchange="",
                 routing_key=publication.queue,

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import __version__, states
+from celeriac.events.described import described
 from celeriac.events.dispatcher import EventDispatcher
 from celeriac.specs.lifecycle import hookimpl
 from celeriac.specs.pool import Verdict
@@ -143,19 +144,7 @@ class Teller:
     def celeriac_task_received(self, delivery: Delivery) -> None:
         if not self._tells_of(delivery):
             return
-        headers = delivery.message.headers
-        self.dispatcher.send(
-            "task-received",
-            uuid=headers.get("id"),
-            name=headers.get("task"),
-            args=headers.get("argsrepr"),
-            kwargs=headers.get("kwargsrepr"),
-            root_id=headers.get("root_id"),
-            parent_id=headers.get("parent_id"),
-            retries=headers.get("retries"),
-            eta=headers.get("eta"),
-            expires=headers.get("expires"),
-        )
+        self.dispatcher.send("task-received", **described(delivery.message.headers))
 
     @hookimpl
     def celeriac_task_settled(self, delivery: Delivery, outcome: Outcome) -> None:
