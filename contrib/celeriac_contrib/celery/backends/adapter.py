@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 
 from celeriac.registry import list_entry_points
 from celeriac.settings.urls import split_scheme
-from celeriac.specs.backend import BackendOptions, Record, ResultBackend
+from celeriac.specs.backend import BackendOptions, Record
 from celeriac.states import READY_STATES
 from celeriac_contrib.celery._state import get_current_app
+from celeriac_contrib.celery.backends.uncounted import Uncounted
 from celeriac_contrib.celery.utils.imports import symbol_by_name
 
 GROUP = "celery.result_backends"
@@ -30,7 +31,7 @@ def installed(name: str) -> str | None:
     return next((each.value for each in list_entry_points(GROUP) if each.name == name), None)
 
 
-class CeleryBackend(ResultBackend):
+class CeleryBackend(Uncounted):
     """``…:CeleryBackend://module:Class``."""
 
     capabilities = frozenset({"durable", "processes", "multi-host", "shared"})
@@ -107,18 +108,6 @@ class CeleryBackend(ResultBackend):
         raise NotImplementedError(
             f"{self._name} counts no members of chords here; keep results in Redis or SQLite for workflows with chords"
         )
-
-    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> None:
-        return None
-
-    def join_arrive(self, group: str, members: Sequence[str], lease: float) -> None:
-        return None
-
-    def join_close(self, group: str) -> None:
-        """There is none."""
-
-    def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
-        return []
 
     def close(self) -> None:
         """It is the framework's to close."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from celeriac.specs.backend import Record, ResultBackend
+from celeriac.specs.backend import Record
+from celeriac_contrib.celery.backends.uncounted import Uncounted
 
 TEXT = "No result backend is configured. Set result_backend to have results kept; docs/coming-from-celery.md says more."
 
 
-class DisabledStore(ResultBackend):
+class DisabledStore(Uncounted):
     """Takes results and keeps none."""
 
     capabilities = frozenset({"shared", "processes", "multi-host"})
@@ -36,18 +37,6 @@ class DisabledStore(ResultBackend):
 
     def join_open(self, group: str, size: int | None, body: bytes) -> NoReturn:
         raise NotImplementedError(f"a chord counts its members in the result backend. {TEXT}")
-
-    def join_seal(self, group: str, size: int, body: bytes, lease: float) -> None:
-        return None
-
-    def join_arrive(self, group: str, members: Sequence[str], lease: float) -> None:
-        return None
-
-    def join_close(self, group: str) -> None:
-        """There is none."""
-
-    def join_orphans(self, lease: float) -> list[tuple[str, bytes]]:
-        return []
 
     def close(self) -> None:
         """There is nothing."""
