@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -642,3 +643,19 @@ def test_a16_app_worker_and_beat_are_of_the_app() -> None:
     with app:
         assert app.Worker(pool="solo", queues=["x"]).queues == ["x"]
         assert app.Beat().app is app
+
+
+@pytest.mark.parametrize("home", ["celeriac:Celeriac", "celeriac_contrib.celery.app.base:Celery"])
+def test_setup_security_holds_for_calls_that_come_after_it(home: str) -> None:
+    module, _, name = home.partition(":")
+    app = getattr(import_module(module), name)("shop", broker="memory://signed", backend="memory://signed")
+    app.caller.build("pay")
+
+    app.setup_security(["pickle"], key="/no/key", cert="/no/certificate", store="/no/store")
+
+    assert (app.conf.task_serializer, list(app.conf.accept_content)) == ("auth", ["auth", "pickle"])
+    with pytest.raises(ConfigurationError, match="cannot read /no/certificate"):
+        app.caller.build("pay")
+    with pytest.raises(ConfigurationError, match="signed messages hold JSON"):
+        app.setup_security(serializer="yaml")
+    app.close()

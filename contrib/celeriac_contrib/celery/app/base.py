@@ -208,30 +208,6 @@ class Celery(Celeriac):
         """For subclasses: the settings before they are used."""
         return c
 
-    def setup_security(
-        self,
-        allowed_serializers: Iterable[str] | None = None,
-        key: str | None = None,
-        key_password: str | None = None,
-        cert: str | None = None,
-        store: str | None = None,
-        digest: str = "sha256",
-        serializer: str = "json",
-    ) -> None:
-        """Sign messages, and accept signed ones only."""
-        if serializer != "json":
-            raise ConfigurationError(f"signed messages hold JSON, not {serializer!r}")
-        given = {
-            "security_key": key,
-            "security_key_password": key_password,
-            "security_certificate": cert,
-            "security_cert_store": store,
-            "security_digest": digest,
-        }
-        self.conf.update({name: value for name, value in given.items() if value is not None})
-        self.conf.update(task_serializer="auth", accept_content=["auth", *(allowed_serializers or ())])
-        self.configured()
-
     # tasks
 
     @property
