@@ -1,4 +1,8 @@
-"""The app: where tasks, settings, drivers and hooks of one project meet."""
+"""The app: where tasks, settings, drivers and hooks of one project meet.
+
+More than 500 lines, because it is the one face that a project sees: most methods are what they promise, and a call into
+the module that does it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Tasks: functions with a name, options, and ways to call them elsewhere."""
+"""Tasks: functions with a name, options, and ways to call them elsewhere.
+
+More than 500 lines, because it is what a task is to those who write one: the attributes, the ways to call it, what it
+may do while it runs. What they do is elsewhere.
+"""
 
 from __future__ import annotations
 

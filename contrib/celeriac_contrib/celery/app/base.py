@@ -1,4 +1,7 @@
-"""The app by Celery's name and with Celery's habits, over Celeriac's."""
+"""The app by Celery's name and with Celery's habits, over Celeriac's.
+
+One class with all the names of Celery's app: about as long as their list is.
+"""
 
 from __future__ import annotations
 
