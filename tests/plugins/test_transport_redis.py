@@ -23,13 +23,13 @@ from kombu import Connection, Exchange, Producer, Queue
 from celeriac.clock import SystemClock
 from celeriac.errors import ConfigurationError, TransportCorrupt, TransportDown
 from celeriac.message import UNREADABLE, Delivery, Message, Publication
-from celeriac.specs.transport import TransportOptions
+from celeriac.specs.transport import QueueCounts, TransportOptions
 from celeriac.testing.suite import TransportSuite
 from celeriac.testing.suite.another_process import AnotherProcess
 from celeriac.testing.suite.transport.background import Background
 from celeriac.testing.suite.transport.clauses import message, send, take
 from celeriac_plugins._shared.redis_link import Link
-from celeriac_plugins.transports.redis import RedisTransport
+from celeriac_plugins.transports.redis import RedisTransport, claims
 from servers.redis_server import RedisServer, own_redis, redis_server, shared_redis
 from servers.silent_server import black_hole
 
@@ -52,6 +52,14 @@ class TestRedisTransport(TransportSuite):
             client.sadd("_kombu.binding.reply.celery.pidbox", *(f"{n}{SEP}{SEP}{n}.reply.celery.pidbox" for n in "12"))
             client.sadd("_kombu.binding.celery.pidbox", f"{SEP}{SEP}worker@host.celery.pidbox")
             client.zadd("celeriac.leases", {"a token": 1})
+
+
+class TestRedisTransportHoldingApart(TestRedisTransport):
+    """As if all messages were large: each claim but the first of a row moves them by plain commands."""
+
+    @pytest.fixture(autouse=True)
+    def all_are_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(claims, "LARGE", 1)
 
 
 SEP = "\x06\x16"
@@ -426,6 +434,56 @@ def test_a_lease_longer_than_the_time_out_of_our_peers_is_kept_by_them(
     kombu_channel.qos.restore_visible(interval=1)
     assert behind.hlen("unacked") == 2
     transport.close()
+
+
+def large(*names: str) -> list[Publication]:
+    headers = {"task": "suite.task"}
+    return [Publication("q", Message({"id": name, **headers}, {}, b"x" * 100_000)) for name in names]
+
+
+def test_large_messages_are_held_in_lists_of_their_own(transport: RedisTransport, behind: redis.Redis) -> None:
+    transport.publish(large(*"abcd"), 5)
+    held = take(transport, 1) + take(transport, 2)
+    assert ids(held) == ["a", "b", "c"]
+    assert behind.hlen("unacked") == 1, "how large they are is known from the first one"
+    apart = behind.keys("celeriac.held.*")
+    assert len(apart) == 2
+    assert transport.counts("q").held == 3
+    transport.ack(held[:2])
+    assert transport.counts("q").held == 1
+    transport.reject(held[2:])
+    assert [(each.message.id, each.count) for each in transport.receive(["q"], 9, 0)] == [("c", 2), ("d", 1)]
+
+
+def test_what_a_killed_worker_held_of_large_messages_comes_back(redis_server: RedisServer) -> None:
+    killed, heir = make(redis_server.url, lease=0.5), make(redis_server.url)
+    killed.publish(large(*"abc"), 5)
+    take(killed, 1)
+    assert ids(killed.receive(["q"], 9, 0)) == ["b", "c"]
+    again = take(heir, 3)
+    assert [(each.message.id, each.count) for each in again] == [("a", 2), ("b", 2), ("c", 2)]
+    heir.ack(again)
+    assert heir.counts("q") == QueueCounts()
+    killed.close()
+    heir.close()
+
+
+def test_of_large_messages_that_others_have_taken_in_between_nothing_stays(
+    transport: RedisTransport, behind: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport.publish(large(*"abc"), 5)
+    held = take(transport, 1)
+    honest = claims.LargeClaim._lengths
+
+    def too_many(*arguments: Any) -> dict[str, list[int]]:
+        return {queue: [length and length + 2 for length in lengths] for queue, lengths in honest(*arguments).items()}
+
+    monkeypatch.setattr(claims.LargeClaim, "_lengths", too_many)
+    held += transport.receive(["q"], 9, 0)
+    assert ids(held) == ["a", "b", "c"]
+    assert behind.zcard("celeriac.leases") == 3
+    transport.ack(held)
+    assert not behind.exists("celeriac.leases")
 
 
 def test_who_sleeps_since_before_a_message_was_taken_gets_it_when_the_lease_ends(redis_server: RedisServer) -> None:

@@ -118,10 +118,13 @@ class RedisTransport(Transport):
 
     def ack(self, batch: Sequence[Delivery]) -> None:
         if batch:
-            tokens = [delivery.token for delivery in batch]
+            tokens = [str(delivery.token) for delivery in batch]
             keys = self._keys
             commands: list[Any] = [("HDEL", keys.unacked, *tokens)]
             commands += [("ZREM", name, *tokens) for name in (keys.index, keys.leases)]
+            apart = [keys.apart(token) for token in tokens if keys.is_apart(token)]
+            if apart:
+                commands.append(("UNLINK", *apart))
             self._line.tell(commands)
 
     def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
@@ -145,6 +148,7 @@ class RedisTransport(Transport):
             scripts.RENEW,
             self._keys.held,
             (
+                *self._keys.layout,
                 math.ceil(max(now, now + lease - self._peers_timeout)),
                 int((now + lease) * 1000),
                 int(lease) + _LEASES_LIFE,

@@ -101,7 +101,7 @@ class Garbage:
 
     def _holdings(self) -> list[Litter]:
         """Entries of the indices whose message is settled: left by a server that lost a part of its data."""
-        found = self._line.run(scripts.STRAY, self._keys.held, ())
+        found = self._line.run(scripts.STRAY, self._keys.held, self._keys.layout)
         return [Litter(token.decode("utf-8", "replace"), HOLDING, "no message is held under it") for token in found]
 
     def _scan(self, kind: str, beginning: str) -> list[str]:
@@ -127,7 +127,7 @@ class Garbage:
             exchange, _, queue = each.name.partition(_ARROW)
             return self._unbind(exchange, queue)
         if each.kind == HOLDING:
-            return int(self._line.run(scripts.DROP_STRAY, self._keys.held, [each.name]))
+            return int(self._line.run(scripts.DROP_STRAY, self._keys.held, (*self._keys.layout, each.name)))
         gone = int(self._line.run(scripts.DROP_UNREAD, [each.name], [_UNREAD]))
         if gone:
             queue = each.name.removeprefix(self._keys.prefix)

@@ -11,6 +11,8 @@ from celeriac.message import MAX_PRIORITY
 from celeriac_plugins._shared.redis_place import Place
 
 _MOST_QUEUES = 10_000
+_TOKEN, _APART = "c", "l"
+"""How tokens begin. No tag of kombu's begins as those of large messages do: it is a hexadecimal digit there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class QueueKeys:
     """What follows the message in kombu's unacked entry ``[message, exchange, routing key]``."""
     digest: str
     """How the tokens of this queue's messages begin, so that they can be counted by their names."""
+    apart: str
+    """How they begin for messages that are held apart; there the queue's name follows at the end."""
 
 
 class Keys:
@@ -62,6 +66,7 @@ class Keys:
         if keys is None:
             if len(self._of) >= _MOST_QUEUES:
                 self._of = {}
+            mark = f"{crc32(queue.encode('utf-8', 'surrogatepass')):08x}"
             keys = self._of[queue] = QueueKeys(
                 queue,
                 tuple(f"{self.prefix}{queue}{self.sep}{step}" if step else self.prefix + queue for step in self.steps),
@@ -69,13 +74,22 @@ class Keys:
                 f"{self.prefix}celeriac.due.{queue}",
                 f"{self.prefix}celeriac.here.{queue}",
                 f',"",{json.dumps(queue)}]',
-                f"c{crc32(queue.encode('utf-8', 'surrogatepass')):08x}",
+                f"{_TOKEN}{mark}",
+                f"{_APART}{mark}",
             )
         return keys
 
     def step(self, priority: int) -> int:
         """The index of the list for a message of our priority (9 is the most urgent)."""
         return bisect(self.steps, MAX_PRIORITY - priority) - 1
+
+    def apart(self, token: str) -> str:
+        """The list in which a large message is held under that token."""
+        return f"{self.prefix}celeriac.held.{token}"
+
+    @staticmethod
+    def is_apart(token: str) -> bool:
+        return token.startswith(_APART)
 
     def binding(self, exchange: str) -> str:
         """kombu's set of the queues that are bound to an exchange."""

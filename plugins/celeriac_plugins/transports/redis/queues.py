@@ -65,14 +65,14 @@ class Queues:
 
     def counts(self, queue: str) -> QueueCounts:
         keys = self._keys.of(queue)
-        if not self._line.call([("EXISTS", self._keys.unacked, keys.delayed, *keys.lists)])[0]:
+        if not self._line.call([("EXISTS", self._keys.unacked, self._keys.leases, keys.delayed, *keys.lists)])[0]:
             return QueueCounts()  # as in most queues, most of the time
         self._look(queue)
         return QueueCounts(
             *self._line.run(
                 scripts.COUNT,
                 (*self._keys.held, keys.delayed, *keys.lists),
-                (*self._keys.layout, queue, keys.digest),
+                (*self._keys.layout, queue, keys.digest, keys.apart),
             )
         )
 

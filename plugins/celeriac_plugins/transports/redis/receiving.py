@@ -28,14 +28,13 @@ from celeriac_plugins._shared.redis_dial import dial
 from celeriac_plugins._shared.redis_line import PATIENCE, Line
 from celeriac_plugins._shared.redis_link import Command, Link, readable
 
-from . import envelope, scripts
+from . import claims
+from .claims import Claim, LargeClaim, ScriptedClaim, Terms
 from .keys import Keys, QueueKeys
 from .seats import Seat, Seats
 
 _MOST = 10_000
 """Messages in one claim at most."""
-_LEASES_LIFE = 7 * 86_400
-"""Seconds for which the set of leases stays when nobody touches it; without it, kombu's time-out holds."""
 _LOOK_EVERY = 0.005
 """Seconds between two looks around while messages keep coming."""
 _SHOW_EVERY = 60
@@ -44,57 +43,6 @@ _SILENCE = 3.5
 """Seconds without a word from the server after which a sleeper asks whether it is there: it would not hear of a
 message on a connection that is dead."""
 _REST, _LONGEST_REST = 0.0005, 0.02
-
-
-class _Claim:
-    """One run of the script that takes messages."""
-
-    __slots__ = ("_keys", "_name", "_queues", "_span", "_until", "limit", "look", "now")
-
-    def __init__(
-        self,
-        keys: Keys,
-        queues: Sequence[QueueKeys],
-        name: str,
-        limit: int,
-        now: float,
-        lease: float,
-        span: float,
-        look: bool,
-    ) -> None:
-        self._keys = keys
-        self._queues = queues
-        self._name = name
-        self._until = now + lease
-        self._span = span
-        self.limit = limit
-        self.now = now
-        self.look = look
-        """Whether what is due and what was left behind is brought in first."""
-
-    def names(self) -> list[str]:
-        names = [*self._keys.held]
-        for each in self._queues:
-            names += (each.delayed, *each.lists)
-        return names
-
-    def numbers(self) -> list[Any]:
-        now, until = self.now, self._until
-        found: list[Any] = [*self._keys.layout, now, now - self._span, int(until * 1000), self._span, self.limit]
-        found += (int(self.look), int(until - now) + _LEASES_LIFE)
-        for each in self._queues:
-            found += (each.name, each.digest + self._name, each.tail)
-        return found
-
-    def deliveries(self, reply: list[Any]) -> list[Delivery]:
-        """Queue number and message of each stand in turn, behind a first text."""
-        read, queues = envelope.read, self._queues
-        found: list[Delivery] = []
-        for number in range((len(reply) - 1) // 2):
-            keys = queues[reply[2 * number + 1] - 1]
-            message, begun = read(reply[2 * number + 2])
-            found.append(Delivery(message, keys.name, begun + 1, f"{keys.digest}{self._name}{number:04x}"))
-        return found
 
 
 class Receiving:
@@ -117,8 +65,10 @@ class Receiving:
         self._owner = secrets.token_hex(5)
         self._claims = count()
         self._seats = Seats()
-        self._ahead: deque[tuple[Seat, tuple[str, ...], _Claim]] = deque()
+        self._ahead: deque[tuple[Seat, tuple[str, ...], ScriptedClaim]] = deque()
         """A claim that was sent and whose answer nobody has read, at most one."""
+        self._size = 0
+        """Bytes of a message, on the average of the last claim."""
 
     def receive(self, queues: Sequence[str], limit: int, timeout: float | None) -> list[Delivery]:
         if limit < 1 or not queues:
@@ -165,8 +115,7 @@ class Receiving:
         try:
             with self._talking(seat):
                 claim = self._prepare(seat, names, min(limit, _MOST))
-                command = ("EVALSHA", scripts.CLAIM.digest, len(claim.names()), *claim.names(), *claim.numbers())
-                self._link(seat).send([command], time.monotonic() + PATIENCE)
+                claim.send(self._link(seat), time.monotonic() + PATIENCE)
         except BaseException:
             self._seats.give_back(seat)
             raise
@@ -190,12 +139,10 @@ class Receiving:
             return []
         try:
             with self._talking(seat):
-                reply = seat.link.reply(time.monotonic() + PATIENCE) if seat.link is not None else None
-                if isinstance(reply, ReplyError):
-                    if str(reply).startswith("NOSCRIPT"):  # the server was emptied; the next receive brings the script
-                        return []
-                    raise reply
-                return self._found(seat, claim, reply) if reply is not None else []
+                if seat.link is None:
+                    return []
+                claim.read(seat.link, time.monotonic() + PATIENCE)
+                return self._found(seat, claim)
         finally:
             self._seats.give_back(seat)
 
@@ -230,7 +177,7 @@ class Receiving:
 
     # taking
 
-    def _prepare(self, seat: Seat, queues: tuple[str, ...], limit: int) -> _Claim:
+    def _prepare(self, seat: Seat, queues: tuple[str, ...], limit: int) -> ScriptedClaim:
         """A claim, and the connection ready for it."""
         now, keys = self._now(), self._keys
         turn = next(self._turns) % len(queues)
@@ -238,34 +185,37 @@ class Receiving:
         look = seat.watched is not None or not 0 <= now - self._looked < _LOOK_EVERY
         seat.watched = None
         self._show(seat, self._link(seat), giving, time.monotonic() + PATIENCE)
-        return _Claim(
-            keys, giving, f"{self._owner}{next(self._claims):08x}", limit, now, self._lease, self._timeout, look
-        )
+        name = f"{self._owner}{next(self._claims):08x}"
+        return ScriptedClaim(Terms(keys, giving, name, limit, now, self._lease, self._timeout, look))
 
-    def _found(self, seat: Seat, claim: _Claim, reply: list[Any]) -> list[Delivery]:
-        found = claim.deliveries(reply)
-        seat.is_idle = len(found) < claim.limit
-        if found and claim.look:
-            self._looked = claim.now
-        return found
+    def _found(self, seat: Seat, claim: Claim) -> list[Delivery]:
+        self._size = claim.size
+        seat.is_idle = not claim.is_full
+        if claim.found and claim.terms.look:
+            self._looked = claim.terms.now
+        return claim.found
 
     def _claim(self, seat: Seat, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         claim = self._prepare(seat, queues, limit)
+        if self._size >= claims.LARGE:
+            large = LargeClaim(claim.terms)
+            large.take(self._link(seat), self._size, time.monotonic() + PATIENCE)
+            if self._found(seat, large):
+                return large.found
         # Whoever has not found all that it asked for lately sleeps soon: that is prepared in the same write.
         watching = self._watching(queues) if seat.is_idle else ()
-        deadline = time.monotonic() + PATIENCE
-        reply, *told = self._link(seat).run_before(scripts.CLAIM, claim.names(), claim.numbers(), watching, deadline)
-        found = self._found(seat, claim, reply)
+        told = claim.take(self._link(seat), watching, time.monotonic() + PATIENCE)
+        found = self._found(seat, claim)
         if found:
             self._watched(seat, queues, told)
             return found
-        if not claim.look:  # nothing was ready, so look for what is due
+        if not claim.terms.look:  # nothing was ready, so look for what is due
             self._looked = -1.0
             return self._claim(seat, queues, limit)
-        self._looked = claim.now
-        due, _, held = reply[0].partition(b";")
-        seat.look_at = float(due or math.inf)
-        seat.ask_at = min(float(held or math.inf), claim.now + self._lease)
+        self._looked = claim.terms.now
+        due, held = claim.next_due, claim.next_end
+        seat.look_at = math.inf if due is None else due
+        seat.ask_at = min(math.inf if held is None else held, claim.terms.now + self._lease)
         self._watched(seat, queues, told)
         return []
 
@@ -321,7 +271,7 @@ class Receiving:
         """One small question that keeps the connection proved, and now and then two more: has a lease ended that nobody
         renewed? Most are, or others have taken messages since the last look."""
         now, keys = self._now(), self._keys
-        (held,) = self._tell(seat, ("EXISTS", keys.unacked))
+        (held,) = self._tell(seat, ("EXISTS", keys.unacked, keys.leases))
         if not held:
             seat.ask_at = now + self._lease
         elif now >= seat.ask_at:

@@ -35,9 +35,8 @@ BURY: Final = Script.of(
 local dead, graves, tasks = KEYS[4], KEYS[5], KEYS[6]
 for i = 6, #ARGV, 3 do
   local token, task, evidence = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local entry = redis.call('HGET', unacked, token)
-  if entry then
-    local message, _, queue = parts_of(entry)
+  local message, _, queue = held_under(token)
+  if message then
     message = with_head(message, 0)
     forget(token)
     redis.call('HSET', dead, token,

@@ -6,25 +6,35 @@ from typing import Final
 
 from celeriac_plugins._shared.redis_link import Script
 
-STRAY: Final = Script.of("""
--- KEYS: the held ones. Returns the tokens in the indices under which no message is held.
+from .moves import HELD, LAYOUT
+
+STRAY: Final = Script.of(
+    LAYOUT,
+    HELD,
+    """
+-- KEYS: the held ones. ARGV: layout. Returns the tokens in the indices under which no message is held.
 local found, seen = {}, {}
 for i = 2, 3 do
   for _, token in ipairs(redis.call('ZRANGE', KEYS[i], 0, -1)) do
-    if not seen[token] and redis.call('HEXISTS', KEYS[1], token) == 0 then
+    if not seen[token] and not is_held(token) then
       seen[token] = true
       found[#found + 1] = token
     end
   end
 end
 return found
-""")
+""",
+)
 
-DROP_STRAY: Final = Script.of("""
--- KEYS: the held ones. ARGV: a token.
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
-return math.min(redis.call('ZREM', KEYS[2], ARGV[1]) + redis.call('ZREM', KEYS[3], ARGV[1]), 1)
-""")
+DROP_STRAY: Final = Script.of(
+    LAYOUT,
+    HELD,
+    """
+-- KEYS: the held ones. ARGV: layout, a token.
+if is_held(ARGV[4]) then return 0 end
+return math.min(redis.call('ZREM', index, ARGV[4]) + redis.call('ZREM', leases, ARGV[4]), 1)
+""",
+)
 
 DROP_UNREAD: Final = Script.of("""
 -- KEYS: a list. ARGV: seconds without a touch.

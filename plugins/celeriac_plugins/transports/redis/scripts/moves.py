@@ -10,7 +10,21 @@ local prefix, sep, steps = ARGV[1], ARGV[2], {}
 for step in ARGV[3]:gmatch('%d+') do steps[#steps + 1] = tonumber(step) end
 """
 
-MOVES: Final = r"""
+HELD: Final = """
+-- The list of its own in which a large message is held; nil for the others, which are in the hash.
+local function apart(token)
+  return token:sub(1, 1) == 'l' and prefix .. 'celeriac.held.' .. token or nil
+end
+
+local function is_held(token)
+  local key = apart(token)
+  return (key and redis.call('EXISTS', key) or redis.call('HEXISTS', unacked, token)) == 1
+end
+"""
+
+MOVES: Final = (
+    HELD
+    + r"""
 local function list_of(queue, step)
   if step == 0 then return prefix .. queue end
   return prefix .. queue .. sep .. step
@@ -92,30 +106,44 @@ local function with_head(message, begun, since)
   return string.format('{"x-celeriac":"%d;%s;%d;%s",', count, since or waits, step, flags) .. rest, step
 end
 
+-- Message, exchange and routing key of what is held under a token; false when nothing is, nil when it is unreadable.
+local function held_under(token)
+  local key = apart(token)
+  if key then
+    local message = redis.call('LINDEX', key, 0)
+    return message, '', token:sub(32)
+  end
+  local entry = redis.call('HGET', unacked, token)
+  if not entry then return false end
+  return parts_of(entry)
+end
+
 local function forget(token)
-  redis.call('HDEL', unacked, token)
-  redis.call('ZREM', index, token)
+  local key = apart(token)
+  if key then
+    redis.call('UNLINK', key)
+  else
+    redis.call('HDEL', unacked, token)
+    redis.call('ZREM', index, token)
+  end
   redis.call('ZREM', leases, token)
 end
 
 -- Ahead of all that waits: the end of the list is where consumers take from.
 local function give_back(token, begun)
-  local entry = redis.call('HGET', unacked, token)
-  local message, exchange, key
-  if entry then
-    message, exchange, key = parts_of(entry)
-    if not message then
-      redis.call('ZREM', index, token)
-      redis.call('ZREM', leases, token)
-      return
-    end
+  local message, exchange, key = held_under(token)
+  if message == nil then
+    redis.call('ZREM', index, token)
+    redis.call('ZREM', leases, token)
+    return
   end
   forget(token)
-  if not entry then return end
+  if not message then return end
   local changed, step = with_head(message, begun)
   for _, queue in ipairs(destinations(exchange, key)) do redis.call('RPUSH', list_of(queue, step), changed) end
 end
 """
+)
 
 LOOKING: Final = """
 local function bring_back(now, old)

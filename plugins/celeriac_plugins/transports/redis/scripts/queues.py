@@ -12,7 +12,8 @@ COUNT: Final = Script.of(
     LAYOUT,
     MOVES,
     """
--- KEYS: the held ones, the delayed ones, the lists. ARGV: layout, the queue's name, its tokens' beginning.
+-- KEYS: the held ones, the delayed ones, the lists. ARGV: layout, the queue's name, its tokens' beginning, that of
+-- large messages.
 local ready, held = 0, 0
 for i = 5, #KEYS do ready = ready + redis.call('LLEN', KEYS[i]) end
 for _, token in ipairs(redis.call('HKEYS', unacked)) do
@@ -26,6 +27,9 @@ for _, token in ipairs(redis.call('HKEYS', unacked)) do
       end
     end
   end
+end
+for _, token in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
+  if token:sub(1, 9) == ARGV[6] and is_held(token) then held = held + 1 end
 end
 return {ready, held, redis.call('ZCARD', KEYS[4])}
 """,

@@ -27,25 +27,24 @@ CLAIM: Final = Script.of(
     LOOKING,
     """
 -- KEYS: the held ones, then for each queue its delayed ones and its lists.
--- ARGV: layout, now, old, until, span of the visibility time-out, limit, whether to look around, life of the leases;
--- then for each queue its name, its tokens' beginning, the end of its entries.
+-- ARGV: layout, now, old, until, span of the visibility time-out, limit, whether to look around, life of the leases,
+-- bytes in all; then for each queue its name, its tokens' beginning, the end of its entries.
 local now, old, till, span, limit = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 -- So late that no peer of ours takes what it holds for left behind before its lease ends.
 local second = string.format('%d', math.ceil(math.max(now, till / 1000 - span)))
 redis.call('HLEN', unacked)  -- an error now, and not when a message is in no place
 redis.call('ZCARD', index)
 redis.call('ZCARD', leases)
-local queues = (#ARGV - 10) / 3
+local queues = (#ARGV - 11) / 3
 local width = #steps + 1
 if ARGV[9] == '1' then
   bring_back(now, old)
-  for q = 1, queues do bring_due(ARGV[8 + 3 * q], KEYS[4 + (q - 1) * width], now) end
+  for q = 1, queues do bring_due(ARGV[9 + 3 * q], KEYS[4 + (q - 1) * width], now) end
 end
 
 local taken, entries, failure = {''}, {}, nil
--- How many to take out at once, and how many bytes: a first one shows how large they are. Many large ones together
--- cost the server several times what they cost apart.
-local portion, budget = 1, 1048576
+-- How many to take out at once: a first one shows how large they are.
+local portion, budget = 1, tonumber(ARGV[11])
 local function take(q, wanted)
   local given, s = 0, 1
   while s <= #steps and given < wanted and budget > 0 do
@@ -61,10 +60,10 @@ local function take(q, wanted)
       for _, message in ipairs(list) do
         given = given + 1
         bytes = bytes + #message
-        local token = ARGV[9 + 3 * q] .. string.format('%04x', #taken / 2)
+        local token = ARGV[10 + 3 * q] .. string.format('%04x', #taken / 2)
         local place = #entries
         entries[place + 1] = token
-        entries[place + 2] = '[' .. message .. ARGV[10 + 3 * q]
+        entries[place + 2] = '[' .. message .. ARGV[11 + 3 * q]
         taken[place + 2] = q
         taken[place + 3] = message
       end

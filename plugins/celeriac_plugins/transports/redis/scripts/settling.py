@@ -6,7 +6,7 @@ from typing import Final
 
 from celeriac_plugins._shared.redis_link import Script
 
-from .moves import LAYOUT, MOVES
+from .moves import HELD, LAYOUT, MOVES
 
 PUBLISH: Final = Script.of("""
 -- KEYS: for each message its list, the delayed ones, the bell, the sign of a worker of ours. ARGV: life of the bell;
@@ -44,9 +44,7 @@ DELAY: Final = Script.of(
 local begun, now = tonumber(ARGV[4]), tonumber(ARGV[5])
 for i = 7, #ARGV, 2 do
   local token, due = ARGV[i], ARGV[i + 1]
-  local entry = redis.call('HGET', unacked, token)
-  local message, exchange, key
-  if entry then message, exchange, key = parts_of(entry) end
+  local message, exchange, key = held_under(token)
   local changed = message and with_head(message, begun, due)
   if not message or tonumber(due) <= now or changed == message then
     give_back(token, begun)
@@ -65,17 +63,22 @@ return 1
 """,
 )
 
-RENEW: Final = Script.of("""
--- KEYS: the held ones. ARGV: now in seconds, until in milliseconds, life of the leases, tokens. Returns for each
--- whether it is held.
+RENEW: Final = Script.of(
+    LAYOUT,
+    HELD,
+    """
+-- KEYS: the held ones. ARGV: layout, now in seconds, until in milliseconds, life of the leases, tokens. Returns for
+-- each whether it is held.
 local held = {}
-for i = 4, #ARGV do
-  held[i - 3] = redis.call('HEXISTS', KEYS[1], ARGV[i])
-  if held[i - 3] == 1 then
-    redis.call('ZADD', KEYS[2], ARGV[1], ARGV[i])
-    redis.call('ZADD', KEYS[3], ARGV[2], ARGV[i])
+for i = 7, #ARGV do
+  local token = ARGV[i]
+  held[i - 6] = is_held(token) and 1 or 0
+  if held[i - 6] == 1 then
+    if not apart(token) then redis.call('ZADD', index, ARGV[4], token) end
+    redis.call('ZADD', leases, ARGV[5], token)
   end
 end
-redis.call('EXPIRE', KEYS[3], ARGV[3])
+redis.call('EXPIRE', leases, ARGV[6])
 return held
-""")
+""",
+)
