@@ -13,31 +13,43 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final
 
-_BITS, _AT_ONCE = 80, 64
+_SIZE, _AT_ONCE = 20, 64
 _VARIANT: Final = "89ab" * 4
 
-_random: Final[deque[str]] = deque()
-"""Random digits that were read ahead: one question to the system costs as much as all the rest of an id. Nobody uses
-a part of it twice: taking from a deque is one step, and a forked child forgets what it has inherited."""
+_endings: Final[deque[str]] = deque()
+"""What follows the time in the next ids, of random digits that were read ahead: one question to the system costs as
+much as all the rest of an id. Nobody uses one twice: taking from a deque is one step, and a forked child forgets what
+it has inherited."""
 if hasattr(os, "register_at_fork"):  # Windows has no forks
-    os.register_at_fork(after_in_child=_random.clear)
+    os.register_at_fork(after_in_child=_endings.clear)
+
+_beginning: tuple[int, str] = (0, "")
+"""The last millisecond, and what ids of it begin with."""
 
 
 def new_id() -> str:
     """A fresh id. Ids made in different milliseconds sort by time; safe in threads and after a fork."""
+    global _beginning
+    now = time.time_ns() // 1_000_000
+    beginning = _beginning
+    if beginning[0] != now:
+        digits = f"{now:012x}"
+        _beginning = beginning = (now, f"{digits[:8]}-{digits[8:]}-7")
     try:
-        digits = _random.pop()
+        return beginning[1] + _endings.pop()
     except IndexError:
-        digits = _read_ahead()
-    moment = f"{time.time_ns() // 1_000_000:012x}"
-    return f"{moment[:8]}-{moment[8:]}-7{digits[:3]}-{_VARIANT[int(digits[3], 16)]}{digits[4:7]}-{digits[7:19]}"
+        return beginning[1] + _read_ahead()
 
 
 def _read_ahead() -> str:
-    size = _BITS // 4
-    digits = os.urandom(_AT_ONCE * _BITS // 8).hex()
-    _random.extend(digits[start : start + size] for start in range(size, len(digits), size))
-    return digits[:size]
+    digits = os.urandom(_AT_ONCE * _SIZE // 2).hex()
+    first, *others = (_ending(digits[start : start + _SIZE]) for start in range(0, len(digits), _SIZE))
+    _endings.extend(others)
+    return first
+
+
+def _ending(digits: str) -> str:
+    return f"{digits[:3]}-{_VARIANT[int(digits[3], 16)]}{digits[4:7]}-{digits[7:19]}"
 
 
 def derived(seed: str) -> Callable[[], str]:

@@ -22,6 +22,7 @@ from celeriac.specs.transport import (
 )
 from celeriac_plugins._shared.redis_errors import Faces
 from celeriac_plugins._shared.redis_line import Line
+from celeriac_plugins._shared.redis_link import with_texts
 from celeriac_plugins._shared.redis_place import Place
 
 from . import envelope, scripts
@@ -74,7 +75,7 @@ class RedisTransport(Transport):
             queue, place = self._keys.of(first.queue), self._keys.step(first.message.priority)
             if first.due is None or first.due <= now:
                 texts = self._texts(batch, queue.name, place, now)
-                self._line.call([("LPUSH", queue.lists[place], *texts), *note], timeout)
+                self._line.call([with_texts("LPUSH", queue.lists[place], texts=texts), *note], timeout)
                 self._queues.noted(note, batch, now)
                 return
         names, arguments = self._each_to_its_place(batch, now)

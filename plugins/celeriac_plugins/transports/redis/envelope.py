@@ -28,7 +28,6 @@ _HEAD: Final = b'{"x-celeriac":"'
 _RESERVED: Final = ("delivery_info", "delivery_tag", "body_encoding", "priority", "delivery_mode")
 _OWN: Final = "x-celeriac-own"
 _PERSISTENT: Final = 2
-_PLAIN: Final = frozenset({str, int, bool, type(None)})
 _HOLDERS: Final = frozenset({dict, list, tuple})
 
 
@@ -115,9 +114,10 @@ def _usual(name: str, value: Any) -> str:
 
 def _is_simple(values: Any) -> bool:
     """Whether msgspec writes these as Python's json does: it has null for the infinities and NaN."""
-    rest = [value for value in values if type(value) not in _PLAIN]
-    for value in rest:
+    for value in values:
         kind = type(value)
+        if kind is str or value is None or kind is int or kind is bool:
+            continue
         if kind is float:
             if not math.isfinite(value):
                 return False
