@@ -29,6 +29,7 @@ from celeriac_plugins.transports.sqlite import SqliteTransport
 BATCH = 100
 PAYLOAD = b'{"status": "SUCCESS", "result": null, "traceback": null, "children": []}' * 2
 
+_PRAGMAS = ("page_size=2048", "journal_mode=WAL", "synchronous=normal", "wal_autocheckpoint=8000", "cache_size=-8000")
 BARE_TABLES = """
 CREATE TABLE IF NOT EXISTS message(id INTEGER PRIMARY KEY, queue TEXT, state INTEGER, at REAL, owner TEXT, data BLOB);
 CREATE INDEX IF NOT EXISTS ready ON message(queue, id) WHERE state = 0;
@@ -60,7 +61,7 @@ class Bare:
 
     def __init__(self, folder: Path) -> None:
         self.connection = sqlite3.connect(folder / "bare.db", isolation_level=None, timeout=5)
-        for pragma in ("journal_mode=WAL", "synchronous=normal", "wal_autocheckpoint=4000", "cache_size=-8000"):
+        for pragma in _PRAGMAS:
             self.connection.execute(f"PRAGMA {pragma}")
         self.connection.executescript(BARE_TABLES)
         self.data = pack(message())

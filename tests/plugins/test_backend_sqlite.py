@@ -73,6 +73,14 @@ def test_of_many_waiters_each_hears_of_its_own(path: Path, backend: SqliteBacken
     storing.close()
 
 
+def test_in_a_batch_of_any_size_the_first_final_result_of_an_id_stays(backend: SqliteBackend) -> None:
+    names = [f"r{number}" for number in range(60)]
+    started = [Record(name, "STARTED", b"") for name in names]
+    first, later = ([Record(name, "SUCCESS", word) for name in names] for word in (b"first", b"later"))
+    backend.store([*started, *first, *later])
+    assert {record.payload for record in backend.fetch(names).values()} == {b"first"}
+
+
 def test_a_sweep_takes_more_than_one_transaction_can(path: Path) -> None:
     clock = ManualClock()
     backend = make(path, clock=clock, expires=10.0)

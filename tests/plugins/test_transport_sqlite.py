@@ -131,6 +131,24 @@ def test_what_a_commit_survives_is_an_option(path: Path, option: str, level: int
         transport.close()
 
 
+def test_a_file_that_has_larger_pages_keeps_them(path: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA page_size=8192; CREATE TABLE somebodys(value)")
+    for file, size in ((path, 8192), (tmp_path / "new.db", 2048)):
+        transport = make(file)
+        send(transport, "a")
+        assert transport._store.read("PRAGMA page_size") == [(size,)]
+        assert ids(receive(transport)) == ["a"]
+        transport.close()
+
+
+@pytest.mark.parametrize("number", [1, 24, 25, 26, 60])
+def test_a_batch_of_any_size_keeps_its_order(transport: SqliteTransport, number: int) -> None:
+    names = [str(n) for n in range(number)]
+    send(transport, *names)
+    assert ids(receive(transport, 100)) == names
+
+
 def test_an_sqlite_that_is_too_old_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     with pytest.raises(ConfigurationError, match=r"needs 3\.35 or newer"):

@@ -12,6 +12,7 @@ from systems.bodies import count
 from systems.floors import BATCH, RESULT
 from systems.setup import Setup
 
+_PRAGMAS = ("page_size=2048", "journal_mode=WAL", "synchronous=normal", "wal_autocheckpoint=8000", "cache_size=-8000")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS message(id INTEGER PRIMARY KEY, queue TEXT, state INTEGER, at REAL, owner TEXT, data BLOB);
 CREATE INDEX IF NOT EXISTS ready ON message(queue, id) WHERE state = 0;
@@ -26,7 +27,7 @@ _ACKNOWLEDGE = "DELETE FROM message WHERE id = ?"
 def connect(folder: Path) -> sqlite3.Connection:
     """To the file, which is made if need be, with the same promises as ours: safe against the end of any process."""
     connection = sqlite3.connect(folder / "floor.db", isolation_level=None, timeout=10)
-    for pragma in ("journal_mode=WAL", "synchronous=normal", "wal_autocheckpoint=4000", "cache_size=-8000"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     connection.executescript(_TABLES)
     return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celeriac_plugins._shared.sqlite import Tables
+from celeriac_plugins._shared.sqlite_rows import Insertion
 
 TABLES = Tables(
     "results",
@@ -42,11 +43,14 @@ TABLES = Tables(
     ),
 )
 
-STORE = """INSERT INTO celeriac_result(id, state, ready, expires, payload) VALUES(?1, ?2, ?3, ?4, ?5)
-ON CONFLICT(id) DO UPDATE
+STORE = Insertion(
+    "celeriac_result(id, state, ready, expires, payload)",
+    "(?, ?, ?, ?, ?)",
+    """ON CONFLICT(id) DO UPDATE
 SET state = excluded.state, ready = excluded.ready, expires = excluded.expires, payload = excluded.payload
-WHERE celeriac_result.ready = 0 OR celeriac_result.expires <= ?6"""
-"""Of an id, a state, 1 if it is a ready one, the end, a payload, and now: a ready one that has not expired stays."""
+WHERE celeriac_result.ready = 0 OR celeriac_result.expires <= ?""",
+)
+"""Of ids, states, 1 if it is a ready one, ends and payloads, and of now: a ready one that has not expired stays."""
 
 _VISIBLE = "SELECT id, state, payload FROM celeriac_result WHERE (expires IS NULL OR expires > ?) AND ready >= ?"
 FETCH_ONE = f"{_VISIBLE} AND id = ?"

@@ -43,13 +43,11 @@ class SqliteBackend(ResultBackend):
     def store(self, batch: Sequence[Record]) -> None:
         now = self._now()
         end = None if self.options.expires is None else now + self.options.expires
-        rows = [
-            (record.id, record.state, int(record.state in READY_STATES), end, record.payload, now) for record in batch
-        ]
+        rows = [(record.id, record.state, int(record.state in READY_STATES), end, record.payload) for record in batch]
         if len(rows) == 1:
-            self._store.write(sql.STORE, rows[0])
+            self._store.write(sql.STORE.one, (*rows[0], now))
         elif rows:
-            self._store.transaction(lambda connection: connection.executemany(sql.STORE, rows))
+            self._store.transaction(partial(sql.STORE.run, rows=rows, rest=(now,)))
         self._board.ring(RESULTS, (row[0] for row in rows if row[2]))
 
     def fetch(self, ids: Sequence[str]) -> dict[str, Record]:

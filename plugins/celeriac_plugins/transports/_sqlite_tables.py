@@ -14,6 +14,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from celeriac_plugins._shared.sqlite import Tables
+from celeriac_plugins._shared.sqlite_rows import Insertion
 
 READY, HELD, DELAYED = 0, 1, 2
 
@@ -59,8 +60,7 @@ TABLES = Tables(
     ),
 )
 
-PUBLISH = """INSERT INTO celeriac_message(queue, priority, state, at, since, data, deliveries)
-VALUES(?, ?, ?, ?, ?, ?, 0)"""
+PUBLISH = Insertion("celeriac_message(queue, priority, state, at, since, data, deliveries)", "(?, ?, ?, ?, ?, ?, 0)")
 
 USE_QUEUE = """INSERT INTO celeriac_queue(name, used) VALUES(?, ?)
 ON CONFLICT(name) DO UPDATE SET used = excluded.used"""
@@ -105,13 +105,15 @@ RETURNING queue"""  # noqa: S608
 
 @lru_cache(maxsize=32)
 def claim(queues: int) -> str:
-    """Hold the first messages of so many queues, the queues in the order given: at, owner, claim, limit, names …"""
+    """Hold the first messages of so many queues, the queues in the order given: at, owner, claim, limit, names …
+
+    The rows come in no certain order; within a queue, their own is that in which they are to be had."""
     first = "SELECT id FROM celeriac_message WHERE state = 0 AND queue = ?{} ORDER BY priority DESC, id LIMIT ?4"
     picked = first.format(5)
     if queues > 1:
         picked = " UNION ALL ".join(f"SELECT id FROM ({first.format(5 + n)})" for n in range(queues)) + " LIMIT ?4"  # noqa: S608
     return f"""UPDATE celeriac_message SET state = 1, at = ?1, owner = ?2, claim = ?3, deliveries = deliveries + 1
-    WHERE id IN ({picked}) RETURNING id, queue, priority, deliveries, data"""  # noqa: S608
+    WHERE id IN ({picked}) RETURNING -priority, id, queue, deliveries, data"""  # noqa: S608
 
 
 @lru_cache(maxsize=32)

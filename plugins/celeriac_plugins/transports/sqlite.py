@@ -67,7 +67,7 @@ class SqliteTransport(Transport):
         rows = [_row(publication, now) for publication in batch]
         unused = self._queues.unused({publication.queue for publication in batch}, now)
         if len(rows) == 1 and not unused:
-            self._store.write(sql.PUBLISH, rows[0], timeout)
+            self._store.write(sql.PUBLISH.one, rows[0], timeout)
         elif rows:
             self._store.transaction(partial(_publish, rows=rows, unused=unused, now=now), timeout)
             self._queues.note(unused, now)
@@ -97,10 +97,12 @@ class SqliteTransport(Transport):
         owner, claim = self._board.name, next(self._claims)
         rows = self._store.write(sql.claim(len(names)), (now + self.options.lease, owner, claim, limit, *names))
         self._dry = len(rows) < limit
-        if len(rows) > 1:
+        if len(names) == 1:
+            rows.sort()
+        elif len(rows) > 1:
             place = {name: number for number, name in enumerate(names)}
-            rows.sort(key=lambda row: (place[row[1]], -row[2], row[0]))
-        return [Delivery(unpack(data), queue, number, (key, owner, claim)) for key, queue, _, number, data in rows]
+            rows.sort(key=lambda row: (place[row[2]], row))
+        return [Delivery(unpack(data), queue, number, (key, owner, claim)) for _, key, queue, number, data in rows]
 
     def _claim_if_any(self, queues: Sequence[str], limit: int, now: float) -> list[Delivery]:
         """For when there is probably nothing: a claim of nothing keeps other writers out all the same."""
@@ -255,7 +257,7 @@ def _row(publication: Publication, now: float) -> tuple[str, int, int, float | N
 
 
 def _publish(connection: Connection, rows: Sequence[Sequence[Any]], unused: Iterable[str], now: float) -> None:
-    connection.executemany(sql.PUBLISH, rows)
+    sql.PUBLISH.run(connection, rows)
     connection.executemany(sql.USE_QUEUE, [(queue, now) for queue in unused])
 
 
