@@ -73,13 +73,13 @@ def mixed(chosen: Sequence[Combination]) -> list[Combination]:
     return [each for row in zip_longest(*by_fault) for each in row if each is not None]
 
 
-def run(combination: Combination, cycles: int, seed: int = 20261, lease: float = LEASE) -> Outcome:
+def run(combination: Combination, cycles: int, seed: int = 20261, lease: float = LEASE, size: int = 0) -> Outcome:
     """Break and mend so many times, then balance the books. What is not as promised is among the problems; a start
     that comes too late ends the cycles, for the worker may never consume again."""
     chance, fault, outcome = Random(seed), FAULTS[combination.fault], Outcome(combination)
     with (
         tempfile.TemporaryDirectory(prefix="celeriac-chaos-") as folder,
-        play(combination.broker, combination.pool, fault.workers, lease, Path(folder)) as scene,
+        play(combination.broker, combination.pool, fault.workers, lease, size, Path(folder)) as scene,
     ):
         try:
             for _ in range(cycles):

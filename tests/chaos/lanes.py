@@ -33,19 +33,20 @@ class Lanes:
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._stopping = False
 
-    def run(self, combinations: Sequence[Combination], cycles: int, seed: int, lease: float) -> None:
-        """Returns when all have ended; interrupted, when those that run have stopped what they had started."""
+    def run(self, combinations: Sequence[Combination], *how: float) -> None:
+        """`how` are cycles, seed, lease and size, as `chaos.cycle.run` takes them. Returns when all have ended;
+        interrupted, when those that run have stopped what they had started."""
         with ThreadPoolExecutor(self._number) as threads:
-            futures = [threads.submit(self._one, each, cycles, seed, lease) for each in combinations]
+            futures = [threads.submit(self._one, each, how) for each in combinations]
             try:
                 for future in futures:
                     future.result()
             finally:
                 self._stop()
 
-    def _one(self, combination: Combination, cycles: int, seed: int, lease: float) -> None:
+    def _one(self, combination: Combination, how: Sequence[float]) -> None:
         it = combination
-        words = (it.broker, it.pool, it.fault, str(cycles), str(seed), str(lease))
+        words = (it.broker, it.pool, it.fault, *map(str, how))
         began = time.monotonic()
         with self._lock:
             if self._stopping:
@@ -79,9 +80,9 @@ def _outcome(combination: Combination, status: int, output: bytes) -> Outcome:
 def main(arguments: Sequence[str]) -> None:
     """One combination, in this process; its outcome goes to standard output."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    broker, pool, fault, cycles, seed, lease = arguments
+    broker, pool, fault, cycles, seed, lease, size = arguments
     try:
-        outcome = run(Combination(broker, pool, fault), int(cycles), int(seed), float(lease))
+        outcome = run(Combination(broker, pool, fault), int(cycles), int(seed), float(lease), int(size))
     except pytest.skip.Exception as missing:
         sys.exit(str(missing))
     print(json.dumps(asdict(outcome)))

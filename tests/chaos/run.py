@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     missing = [each for each in chosen if known.get(each, Outcome(each)).cycles < given.cycles]
     run = Run(given, len(missing))
     try:
-        Lanes(given.lanes, run.done).run(mixed(missing), given.cycles, given.seed, given.lease)
+        Lanes(given.lanes, run.done).run(mixed(missing), given.cycles, given.seed, given.lease, given.size)
     except KeyboardInterrupt:
         say("stopped; --resume goes on" if given.results else "stopped")
         return 130
@@ -92,6 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", nargs="+", choices=list(known), default=list(known), help="all, if not given")
     parser.add_argument("--seed", type=int, default=20261, metavar="N", help="another one breaks at other moments")
     parser.add_argument("--lease", type=float, default=LEASE, metavar="SECONDS", help=f"of the workers ({LEASE:g})")
+    parser.add_argument("--size", type=int, default=0, metavar="BYTES", help="of an argument of each task (0)")
     parser.add_argument("--lanes", type=int, default=1, metavar="N", help="so many combinations side by side (1)")
     parser.add_argument("--results", type=Path, metavar="FILE", help="append every figure there, as JSON lines")
     parser.add_argument("--resume", action="store_true", help="leave out what has its cycles in the file of --results")

@@ -37,8 +37,11 @@ enough to keep up."""
 class Scene:
     """Made and ended by `play`."""
 
-    def __init__(self, broker: str, pool: str, workers: int, lease: float, folder: Path, stack: ExitStack) -> None:
+    def __init__(
+        self, broker: str, pool: str, workers: int, lease: float, size: int, folder: Path, stack: ExitStack
+    ) -> None:
         self.lease = lease
+        self._ballast = "x" * size
         self.task = "chaos.tasks.awork" if pool == "asyncio" else "chaos.tasks.work"
         self.ledger = Ledger(folder / "diary")
         self.broker = BROKERS[broker](folder)
@@ -51,7 +54,7 @@ class Scene:
             until(lambda worker=worker: READY in worker.text(), "a worker that is ready")  # type: ignore[misc]
         self._client = _client(self.broker.url, folder)
         stack.callback(self._client.close)
-        self._producer = stack.enter_context(_Producer(self._client, self.task, self.ledger))
+        self._producer = stack.enter_context(_Producer(self._client, self.task, self._ballast, self.ledger))
 
     def _worker(self, place: Path, pool: str) -> WorkerProcess:
         place.mkdir()
@@ -68,7 +71,7 @@ class Scene:
             AssertionError: it did not start in time.
         """
         task_id, began = str(uuid4()), time.monotonic()
-        self.witness.send_task(self.task, [BRIEF], task_id=task_id, publish_timeout=START_WITHIN)
+        self.witness.send_task(self.task, [BRIEF, self._ballast], task_id=task_id, publish_timeout=START_WITHIN)
         self.ledger.publish(task_id, Span(began, time.monotonic()), True, through=False)
         left = since + START_WITHIN - time.monotonic()
         try:
@@ -119,9 +122,10 @@ class Scene:
 class _Producer:
     """Publishes from a thread of its own until stopped, and enters in the ledger how each publish went."""
 
-    def __init__(self, app: Celeriac, task: str, ledger: Ledger) -> None:
+    def __init__(self, app: Celeriac, task: str, ballast: str, ledger: Ledger) -> None:
         self._app = app
         self._task = task
+        self._ballast = ballast
         self._ledger = ledger
         self._stopping = threading.Event()
         self._error: BaseException | None = None
@@ -139,7 +143,7 @@ class _Producer:
     def _publish(self, seconds: float) -> None:
         task_id, began = str(uuid4()), time.monotonic()
         try:
-            self._app.send_task(self._task, [seconds], task_id=task_id, publish_timeout=PUBLISH_WITHIN)
+            self._app.send_task(self._task, [seconds, self._ballast], task_id=task_id, publish_timeout=PUBLISH_WITHIN)
         except TransportDown:
             returned = False
         else:
@@ -174,7 +178,7 @@ def _backend(url: str, folder: Path) -> str:
 
 
 @contextmanager
-def play(broker: str, pool: str, workers: int, lease: float, folder: Path) -> Iterator[Scene]:
+def play(broker: str, pool: str, workers: int, lease: float, size: int, folder: Path) -> Iterator[Scene]:
     """A scene that runs."""
     with ExitStack() as stack:
-        yield Scene(broker, pool, workers, lease, folder, stack)
+        yield Scene(broker, pool, workers, lease, size, folder, stack)

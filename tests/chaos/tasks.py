@@ -16,14 +16,14 @@ app = Celeriac("chaos")
 
 
 @app.task(bind=True)
-def work(self: Any, seconds: float) -> None:
+def work(self: Any, seconds: float, _ballast: str = "") -> None:
     began = _note("begin", self.request.id)
     time.sleep(seconds)
     _note("end", self.request.id, began)
 
 
 @app.task(bind=True)
-async def awork(self: Any, seconds: float) -> None:
+async def awork(self: Any, seconds: float, _ballast: str = "") -> None:
     began = _note("begin", self.request.id)
     await asyncio.sleep(seconds)
     _note("end", self.request.id, began)
