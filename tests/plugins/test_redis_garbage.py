@@ -221,6 +221,18 @@ def test_only_lists_that_nobody_reads_are_litter(transport: RedisTransport, behi
     assert members(behind, "reply.celery.pidbox") == ["6.reply.celery.pidbox"], "its binding goes with it"
 
 
+def test_a_large_message_that_is_held_is_no_litter_whatever_its_queue_is_called(
+    transport: RedisTransport, behind: redis.Redis
+) -> None:
+    queue, body = "tasks.pidbox", b"x" * 100_000
+    transport.publish([Publication(queue, Message({"id": name, "task": "t"}, {}, body)) for name in "ab"], 5)
+    transport.receive([queue], 1, 5)
+    transport.receive([queue], 1, 5)
+    (apart,) = cast("list[bytes]", behind.keys("celeriac.held.*"))
+    behind.restore(apart, 0, cast("bytes", behind.dump(apart)), replace=True, idletime=3600)
+    assert found(transport) == []
+
+
 def test_what_has_come_into_use_meanwhile_is_not_swept(transport: RedisTransport, behind: redis.Redis) -> None:
     leave_unread(behind, "1.reply.celery.pidbox", seconds=3600)
     litter = transport.litter()

@@ -18,7 +18,7 @@ from celeriac_plugins._shared.redis_line import Line
 
 from . import scripts
 from .fan_out import FanOut
-from .keys import Keys
+from .keys import HELD, Keys
 from .replies import REPLIES
 from .roll_call import call_roll
 
@@ -142,7 +142,7 @@ class Garbage:
 
 def _passes(queue: str) -> bool:
     """Whether a queue of this name belongs to one process, and goes with it: not to tasks."""
-    return (
+    return not queue.startswith(HELD) and (
         queue.endswith(".pidbox")
         or queue.startswith(("celeryev.", REPLIES))
         or (queue.startswith("reply.") and ".pidbox." in queue)

@@ -11,6 +11,8 @@ from celeriac.message import MAX_PRIORITY
 from celeriac_plugins._shared.redis_place import Place
 
 _MOST_QUEUES = 10_000
+HELD = "celeriac.held."
+"""Begins the lists in which large messages are held; the name of their queue is at the end."""
 _TOKEN, _APART = "c", "l"
 """How tokens begin. No tag of kombu's begins as those of large messages do: it is a hexadecimal digit there."""
 
@@ -85,7 +87,7 @@ class Keys:
 
     def apart(self, token: str) -> str:
         """The list in which a large message is held under that token."""
-        return f"{self.prefix}celeriac.held.{token}"
+        return f"{self.prefix}{HELD}{token}"
 
     @staticmethod
     def is_apart(token: str) -> bool:
