@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -426,17 +426,21 @@ class Celeriac(Parts, CeleryNames):
         All or none of each `size` are published; the results come in the order of the signatures.
         """
         results: list[Result[Any]] = []
-        batch: list[Publication] = []
         build = self.caller.build
-        for signature in signatures:
-            batch.append(build(signature.task, signature.args, signature.kwargs, signature.options))
-            if len(batch) >= size:
-                self.caller.publish(batch)
+
+        def batches() -> Iterator[list[Publication]]:
+            batch: list[Publication] = []
+            for signature in signatures:
+                batch.append(build(signature.task, signature.args, signature.kwargs, signature.options))
+                if len(batch) >= size:
+                    yield batch
+                    results.extend(map(self.result_of, batch))
+                    batch = []
+            if batch:
+                yield batch
                 results.extend(map(self.result_of, batch))
-                batch = []
-        if batch:
-            self.caller.publish(batch)
-            results.extend(map(self.result_of, batch))
+
+        self.caller.publish_all(batches())
         return results
 
     def replay(self, ids: Sequence[str]) -> int:

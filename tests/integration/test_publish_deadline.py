@@ -6,7 +6,7 @@ To add a broker: its URL for a port, and a fixture of its server, in `BROKERS`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,10 +47,18 @@ def app_on(url: str, **settings: Any) -> Iterator[Celeriac]:
         yield app
 
 
-def ends_in_time(app: Celeriac, deadline: float = DEADLINE) -> None:
+def one(app: Celeriac) -> None:
+    app.tasks["add"].delay(1, 2)
+
+
+def many(app: Celeriac) -> None:
+    app.send_batch((app.tasks["add"].s(number, 2) for number in range(1000)), size=100)
+
+
+def ends_in_time(app: Celeriac, deadline: float = DEADLINE, call: Callable[[Celeriac], None] = one) -> None:
     begun = time.monotonic()
     with pytest.raises(TransportDown) as caught:
-        app.tasks["add"].delay(1, 2)
+        call(app)
     assert time.monotonic() - begun <= 1.1 * deadline
     error: BaseException | None = caught.value
     while error is not None:
@@ -91,7 +99,7 @@ def test_the_thousandth_call_to_a_server_that_stands_still_or_is_gone(server: An
         for fault, end in ((server.pause, server.resume), (server.kill, server.start)):
             fault()
             ends_in_time(app)
-            ends_in_time(app)
+            ends_in_time(app, call=many)
             end()
             app.tasks["add"].delay(1000, 0)
         assert app.transport.counts("celery").ready >= 1001

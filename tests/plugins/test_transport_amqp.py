@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from celeriac.testing.suite.transport.background import Background
 from celeriac.testing.suite.transport.clauses import BrokersClock, message, send, take
 from celeriac_plugins.transports.amqp import AmqpTransport, envelope, ladder, wire
 from celeriac_plugins.transports.amqp.link import Link
+from celeriac_plugins.transports.amqp.repeats import Repeats
 from servers.rabbitmq_server import RabbitServer, free_ports, own_rabbitmq, rabbitmq_url, shared_rabbitmq
 from servers.redis_server import RedisServer, redis_server, shared_redis
 from worker_process import until
@@ -121,6 +122,27 @@ MESSAGES = some.builds(
 def test_any_message_and_its_history_can_be_read_back(message: Message, begun: int, due: float | None) -> None:
     history = envelope.History(begun, due) if begun or due is not None else envelope.FRESH
     assert READER.read(*envelope.write(message, history, 100_000)) == (message, history)
+
+
+@given(some.lists(MESSAGES, max_size=4), some.lists(some.integers(0, 3), max_size=8))
+def test_what_messages_have_in_common_is_written_as_if_it_were_written_anew(
+    different: list[Message], order: list[int]
+) -> None:
+    table = Repeats().table
+    for at in order:
+        if at < len(different):
+            known = different[at]
+            for headers in (known.headers, {**known.headers, "id": str(at)}, {**known.headers, "retries": at}):
+                copy = Message(headers, known.properties, known.body, known.content_type, known.content_encoding)
+                assert envelope.write(copy, envelope.FRESH, 100_000, table) == envelope.write(
+                    copy, envelope.FRESH, 100_000
+                )
+
+
+def test_equal_values_of_different_types_are_told_apart_within_a_batch() -> None:
+    table = Repeats().table
+    for value in (1, True, 1.0, 0, False, -0.0, 0.0, [1], [True], {"a": 0}, {"a": False}, None, "", b""):
+        assert table({"a": "always", "b": value}) == wire.table({"a": "always", "b": value})
 
 
 @given(some.binary(max_size=200), some.binary(max_size=20))
@@ -394,6 +416,53 @@ def test_a_publish_to_a_server_that_stands_still_ends_at_its_deadline(
     own_rabbitmq.resume()
     send(transport, "c")
     transport.close()
+
+
+def begin(transport: AmqpTransport, *names: str) -> list[Callable[[float], None]]:
+    """A publish of each, begun in turn."""
+    return [transport.begin_publish([Publication("q", message(name))], 5.0) for name in names]
+
+
+def test_publishes_that_were_begun_to_a_deleted_queue_arrive_each_once(
+    transport: AmqpTransport, kombu_channel: Any
+) -> None:
+    send(transport, "a")
+    kombu_channel.queue_delete("q")
+    for finish in begin(transport, "b", "c", "d"):
+        finish(5.0)
+    assert sorted(ids(take(transport, 3))) == ["b", "c", "d"]
+    assert transport.receive(["q"], 9, 0) == []
+
+
+def test_a_publish_that_was_begun_ends_at_the_deadline_of_its_end_when_the_server_stands_still(
+    own_rabbitmq: RabbitServer,
+) -> None:
+    transport = make(own_rabbitmq.url)
+    send(transport, "a")
+    own_rabbitmq.pause()
+    first, second = begin(transport, "b", "c")
+    started = time.monotonic()
+    for finish in (first, second):
+        with pytest.raises(TransportDown, match=f"127.0.0.1:{own_rabbitmq.port}"):
+            finish(0.3)
+    assert 0.25 < time.monotonic() - started < 0.6, "the second one knows from the first"
+    own_rabbitmq.resume()
+    send(transport, "d")
+    transport.close()
+
+
+def test_what_was_begun_on_a_connection_that_broke_is_not_taken_for_confirmed(transport: AmqpTransport) -> None:
+    send(transport, "a")
+    transport.receive(["q"], 1, 0)
+    ends = begin(transport, "b", "c")
+    cut(transport)
+    link = links(transport)[1]
+    link.fail(ConnectionError("cut"))
+    with suppress(TransportDown):
+        send(transport, "d")
+    for finish in ends:
+        with pytest.raises(TransportDown):
+            finish(5.0)
 
 
 def test_a_server_that_is_short_of_memory_takes_nothing_and_gives_what_it_has(own_rabbitmq: RabbitServer) -> None:

@@ -128,10 +128,14 @@ class group(Signature[list[R], A]):  # noqa: N801 (Celery's name)
         shared: dict[str, Any] = {**self.options, **options}
         group_id = shared.get("task_id") or new_id()
         results: list[AsyncResult[R]] = []
-        for members in self.batches():
-            plan = Plan()
-            results += compile_members(plan, group_id, members, shared, len(results), None, args, kwargs)
-            plan.send(self.app)
+
+        def batches() -> Iterator[list[Publication]]:
+            for members in self.batches():
+                plan = Plan()
+                results.extend(compile_members(plan, group_id, members, shared, len(results), None, args, kwargs))
+                yield from plan.batches(self.app)
+
+        self.app.caller.publish_all(batches())
         return remembered(GroupResult(group_id, results, self.app), self.app)
 
     def batches(self) -> Iterator[list[Signature[Any]]]:

@@ -9,7 +9,7 @@ from celeriac.context import current
 from celeriac.errors import UnsupportedCapability
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from celeriac.app import Celeriac
     from celeriac.message import Publication
@@ -48,9 +48,13 @@ class Plan:
 
     def send(self, app: Celeriac) -> None:
         """Open the joins and publish everything, in batches."""
+        app.caller.publish_all(self.batches(app))
+
+    def batches(self, app: Celeriac) -> Iterator[list[Publication]]:
+        """Open the joins; then what is to be published together."""
         self.open_joins(app)
         for start in range(0, len(self.publications), BATCH):
-            app.caller.publish(self.publications[start : start + BATCH])
+            yield self.publications[start : start + BATCH]
 
 
 def remembered(result: T, app: Celeriac) -> T:

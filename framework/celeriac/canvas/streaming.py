@@ -7,7 +7,7 @@ raise, the members that were sent run, and the body does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from celeriac.canvas.groups import compile_members
@@ -16,6 +16,7 @@ from celeriac.ids import new_id
 
 if TYPE_CHECKING:
     from celeriac.canvas.chords import chord
+    from celeriac.message import Publication
     from celeriac.result import AsyncResult
 
 
@@ -37,11 +38,15 @@ def send_chord(
     driver = app.backend.driver
     driver.join_open(group_id, None, b"")
     results: list[AsyncResult[Any]] = []
-    try:
+
+    def batches() -> Iterator[list[Publication]]:
         for members in header.batches():
             plan = Plan()
-            results += compile_members(plan, group_id, members, shared, len(results), mark, args, kwargs)
-            plan.send(app)
+            results.extend(compile_members(plan, group_id, members, shared, len(results), mark, args, kwargs))
+            yield from plan.batches(app)
+
+    try:
+        app.caller.publish_all(batches())
     except BaseException:
         driver.join_close(group_id)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -129,6 +129,11 @@ class ReplyBox(Driver):
         """Remove the queue. A second call does nothing."""
 
 
+def nothing_left(timeout: float) -> None:
+    """What is left of a publish that is done."""
+    del timeout
+
+
 class Transport(Driver):
     """Queues with at-least-once delivery.
 
@@ -159,6 +164,13 @@ class Transport(Driver):
             TransportDown: not done within `timeout`.
             EncodeError: a message cannot be written.
         """
+
+    def begin_publish(self, batch: Sequence[Publication], timeout: float) -> Callable[[float], None]:
+        """As `publish`, without waiting for the broker's word: that is what the function does that is returned, within
+        as many seconds as it is given. Until it has returned, the messages may be there or not. It is called once, or
+        never when the caller gives up; more may be begun before. As it comes, `publish` is all of it."""
+        self.publish(batch, timeout)
+        return nothing_left
 
     # receiving and settling
 

@@ -142,7 +142,7 @@ def test_b8_a_member_that_add_to_chord_cannot_send_fails_the_chord(
     @app.task(bind=True)
     def member(self: Any) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(app.caller, "publish", down)
+            patch.setattr(app.caller, "publish_all", down)
             with pytest.raises(TransportDown):
                 self.add_to_chord(app.tasks["echo"].s(1))
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from celeriac.errors import UnsupportedCapability
 from celeriac.message import Delivery, Message, Publication
-from celeriac.specs.transport import DeadLetter, QueueCounts, ReplyBox, Subscription, Transport, TransportOptions
+from celeriac.specs.transport import (
+    DeadLetter,
+    QueueCounts,
+    ReplyBox,
+    Subscription,
+    Transport,
+    TransportOptions,
+    nothing_left,
+)
 
-from . import envelope, methods
+from . import envelope, methods, wire
 from .dead import DeadLetters
 from .envelope import FRESH, History
 from .fan_out import FanOut
@@ -17,6 +27,7 @@ from .line import HOLD, LatePost, Line, Post
 from .names import lane_name, queue_name
 from .place import Place
 from .receiving import Receiving
+from .repeats import Repeats
 from .replies import Replies
 
 
@@ -55,18 +66,26 @@ class AmqpTransport(Transport):
     # publishing
 
     def publish(self, batch: Sequence[Publication], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        self.begin_publish(batch, timeout)(deadline - time.monotonic())
+
+    def begin_publish(self, batch: Sequence[Publication], timeout: float) -> Callable[[float], None]:
+        deadline = time.monotonic() + timeout
         now, most = self._now(), self._line.largest_properties
         posts: list[Post] = []
         late: list[LatePost] = []
+        table = Repeats().table if len(batch) > 1 else wire.table
         for queue, message, due in ((each.queue, each.message, each.due) for each in batch):
             if due is None or due <= now:
-                posts.append(Post(queue, "", queue_name(queue), envelope.write(message, FRESH, most)))
+                posts.append(Post(queue, "", queue_name(queue), envelope.write(message, FRESH, most, table)))
             elif due <= now + HOLD:
-                posts.append(Post(queue, "", queue_name(queue), envelope.write(message, History(0, due), most)))
+                posts.append(Post(queue, "", queue_name(queue), envelope.write(message, History(0, due), most, table)))
             else:
-                late.append(LatePost(queue, due, envelope.write(message, History(0, due), most)))
-        self._line.post(posts, timeout)
+                late.append(LatePost(queue, due, envelope.write(message, History(0, due), most, table)))
         self._line.post_late(late, self._now, timeout)
+        if not posts:
+            return nothing_left
+        return partial(self._line.finish, self._line.begin(posts, deadline - time.monotonic()))
 
     # receiving
 

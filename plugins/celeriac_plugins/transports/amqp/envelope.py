@@ -47,14 +47,17 @@ class Envelope(NamedTuple):
     body: bytes
 
 
-def write(message: Message, history: History, most: int) -> Envelope:
-    """The content for a message; its properties take `most` bytes at most.
+Table = Callable[[Mapping[str, Any]], bytes]
+
+
+def write(message: Message, history: History, most: int, table: Table = table) -> Envelope:
+    """The content for a message; its properties take `most` bytes at most. `table` writes the headers.
 
     Raises:
         EncodeError: a header or property holds something other than plain values.
     """
     try:
-        properties = _properties(message, history)
+        properties = _properties(message, history, table)
     except Inexpressible:
         properties = b""
     if properties and len(properties) <= most:
@@ -64,30 +67,41 @@ def write(message: Message, history: History, most: int) -> Envelope:
 
 def _wrapping(message: Message, history: History) -> bytes:
     outer = Message({}, {"priority": int(message.priority)}, b"", WRAPPED, "binary")
-    return _properties(outer, history)
+    return _properties(outer, history, table)
 
 
-def _properties(message: Message, history: History) -> bytes:
+def _properties(message: Message, history: History, table: Table) -> bytes:
     own, headers = message.properties, message.headers
-    mark = ""
-    if "delivery_mode" not in own:
-        mark = "-"
+    mark = "" if "delivery_mode" in own else "-"
     if mark or history is not FRESH:
         due = "" if history.due is None else repr(history.due)
         headers = {**headers, HISTORY: f"{history.begun};{due};{mark}"}
-    flags = _CONTENT_TYPE | _CONTENT_ENCODING | _HEADERS | _DELIVERY_MODE
-    if not own.keys() <= _KNOWN:
-        raise Inexpressible("AMQP has no such property")
-    parts = [short(message.content_type), short(message.content_encoding), table(headers)]
+    flags, others = _order(tuple(own))
     mode = own.get("delivery_mode", _PERSISTENT)
     if type(mode) is not int or mode not in (1, 2):
         raise Inexpressible("a delivery mode is 1 or 2")
-    parts.append(bytes((mode,)))
-    for name, flag, put in _OTHERS:
-        if name in own:
-            flags |= flag
-            parts.append(put(own[name]))
-    return _FLAGS.pack(flags) + b"".join(parts)
+    parts = [flags, _content_is(message.content_type, message.content_encoding), table(headers), bytes((mode,))]
+    parts += [put(own[name]) for name, put in others]
+    return b"".join(parts)
+
+
+@lru_cache(100)
+def _order(names: tuple[str, ...]) -> tuple[bytes, tuple[tuple[str, Callable[[Any], bytes]], ...]]:
+    """The flags of a message with these properties, and how to write those that not all have.
+
+    Raises:
+        Inexpressible
+    """
+    if not _KNOWN.issuperset(names):
+        raise Inexpressible("AMQP has no such property")
+    flags = _CONTENT_TYPE | _CONTENT_ENCODING | _HEADERS | _DELIVERY_MODE
+    found = [each for each in _OTHERS if each[0] in names]
+    return _FLAGS.pack(flags | sum(flag for _, flag, _ in found)), tuple((name, put) for name, _, put in found)
+
+
+@lru_cache(100)
+def _content_is(content_type: str, encoding: str) -> bytes:
+    return short(content_type) + short(encoding)
 
 
 def _octet(value: Any) -> bytes:

@@ -101,6 +101,14 @@ class _Confirms:
         return found
 
 
+class UnderWay(NamedTuple):
+    """What was written, and is not known to have arrived."""
+
+    session: Session
+    posts: Sequence[Post]
+    publish: _Publish
+
+
 class Session:
     """A connection, and what was declared on it."""
 
@@ -148,6 +156,10 @@ class Line:
             raise
         except (OSError, ChannelClosed) as error:
             raise self.down(error) from error
+        return self._do(session, work, deadline)
+
+    def _do(self, session: Session, work: Callable[[Session, float], T], deadline: float) -> T:
+        """Raises TransportDown."""
         try:
             return work(session, deadline)
         except TransportDown:
@@ -329,19 +341,43 @@ class Line:
         Raises:
             TransportDown: it has not confirmed them in time; some may have arrived.
         """
+        if posts:
+            deadline = time.monotonic() + timeout
+            self.finish(self.begin(posts, timeout), deadline - time.monotonic())
+
+    def begin(self, posts: Sequence[Post], timeout: float) -> UnderWay:
+        """Publish all without waiting for the broker; `finish` does that.
+
+        Raises:
+            TransportDown: they could not be written in time.
+        """
+
+        def work(session: Session, deadline: float) -> UnderWay:
+            for queue in dict.fromkeys(post.queue for post in posts):
+                self.declare(session, queue, deadline)
+            return self._write(session, posts, deadline, mandatory=True)
+
+        return self.use(work, timeout)
+
+    def finish(self, under_way: UnderWay, timeout: float) -> None:
+        """Wait until the broker has what was begun.
+
+        Raises:
+            TransportDown: it has not confirmed them in time; some may have arrived.
+        """
 
         def work(session: Session, deadline: float) -> None:
-            left: Sequence[Post] = posts
-            for _ in range(_TRIES):
+            left = self._wait(under_way, deadline)
+            for _ in range(_TRIES - 1):
+                if not left:
+                    return
                 for queue in dict.fromkeys(post.queue for post in left):
                     self.declare(session, queue, deadline)
                 left = self._post(session, left, deadline, mandatory=True)
-                if not left:
-                    return
-            raise TransportDown(f"{self.place.shown}: queue {left[0].queue!r} goes as soon as it is made")
+            if left:
+                raise TransportDown(f"{self.place.shown}: queue {left[0].queue!r} goes as soon as it is made")
 
-        if posts:
-            self.use(work, timeout)
+        self._do(under_way.session, work, time.monotonic() + timeout)
 
     def post_late(self, posts: Sequence[LatePost], now: Callable[[], float], timeout: float) -> None:
         """Publish all into the ladder of delays, and wait until the broker has them. `now` tells the Unix time.
@@ -395,10 +431,13 @@ class Line:
 
     def _post(self, session: Session, posts: Sequence[Post], deadline: float, *, mandatory: bool) -> Sequence[Post]:
         """Publish them; those that no queue took are returned, to be published again once it was declared anew."""
-        link, channel = session.link, session.posts
+        return self._wait(self._write(session, posts, deadline, mandatory=mandatory), deadline)
+
+    def _write(self, session: Session, posts: Sequence[Post], deadline: float, *, mandatory: bool) -> UnderWay:
+        link = session.link
         if link.blocked is not None:
             self._wait_for_room(link, deadline)
-        number, most = channel.number, link.frame_max
+        number, most = session.posts.number, link.frame_max
         parts: list[bytes] = []
         for post in posts:
             parts.append(_publishing(number, post.exchange, post.key, mandatory))
@@ -408,6 +447,12 @@ class Line:
             with link.changed:
                 publish = session.confirms.expect(len(posts))
             link.send(data, deadline)
+        return UnderWay(session, posts, publish)
+
+    def _wait(self, under_way: UnderWay, deadline: float) -> Sequence[Post]:
+        """Until all are confirmed; those that no queue took."""
+        session, posts, publish = under_way
+        link, channel = session.link, session.posts
         try:
             link.wait_for(lambda: publish.left <= 0 or channel.closed is not None, deadline)
         except TimeoutError:
@@ -427,17 +472,15 @@ class Line:
             raise TransportDown(f"{self.place.shown}: {_blocked(link.blocked or '')}") from None
 
     def _returned(self, session: Session, posts: Sequence[Post]) -> list[Post]:
-        again: list[Post] = []
-        returned = {(reply.properties, reply.body) for reply in session.posts.returned}
-        for post in posts:
-            if post.envelope in returned:
-                again.append(post)
-                session.declared.discard(post.queue)
-                session.bound.discard(post.queue)
-        done = {tuple(post.envelope) for post in again}
-        session.posts.returned[:] = [
-            reply for reply in session.posts.returned if (reply.properties, reply.body) not in done
-        ]
+        with session.link.changed:  # another thread may just take in more of them
+            come = session.posts.returned
+            returned = {(reply.properties, reply.body) for reply in come}
+            again = [post for post in posts if post.envelope in returned]
+            done = {tuple(post.envelope) for post in again}
+            come[:] = [reply for reply in come if (reply.properties, reply.body) not in done]
+        for post in again:
+            session.declared.discard(post.queue)
+            session.bound.discard(post.queue)
         return again
 
     # life

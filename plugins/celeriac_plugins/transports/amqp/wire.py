@@ -63,8 +63,22 @@ def table(fields: Mapping[str, Any]) -> bytes:
     Raises:
         Inexpressible: it holds something that is no plain value, or too large.
     """
-    body = _pairs(fields, 0)
-    return _U32.pack(len(body)) + body
+    return table_of(_pairs(fields, 0))
+
+
+def table_of(pairs: bytes) -> bytes:
+    """The table of fields that are written already."""
+    return _U32.pack(len(pairs)) + pairs
+
+
+def pair(name: Any, value: Any) -> bytes:
+    """One field of a table.
+
+    Raises:
+        Inexpressible
+    """
+    kind = type(value)
+    return _key(name) + (_write_text(value, 0) if kind is str else _value(value, kind, 0))
 
 
 def _pairs(fields: Mapping[str, Any], depth: int) -> bytes:

@@ -78,6 +78,18 @@ class PublishClauses(TransportClauses):
         assert (delivery.message, delivery.queue, delivery.count) == (sent, "q", 1)
         assert take_now(transport) == []
 
+    def test_what_was_begun_is_there_when_it_is_finished(self, transport: Transport) -> None:
+        ends = [transport.begin_publish([Publication("q", message(name))], PATIENCE) for name in ("one", "two")]
+        for end in ends:
+            end(PATIENCE)
+        assert names(take(transport, 2)) == ["one", "two"]
+        assert take_now(transport) == []
+
+    def test_a_publish_that_was_begun_and_given_up_does_not_disturb_the_next(self, transport: Transport) -> None:
+        transport.begin_publish([Publication("q", message("given up"))], PATIENCE)
+        transport.publish([Publication("p", message("next"))], PATIENCE)
+        assert names(take(transport, 1, "p")) == ["next"]
+
     @pytest.mark.parametrize("body", params(BODIES))
     def test_a_body_arrives_byte_by_byte(self, transport: Transport, body: bytes) -> None:
         sent = Message({"id": "one"}, {}, body, "application/data", "binary")
