@@ -83,7 +83,7 @@ def ids(deliveries: Iterable[Delivery]) -> list[str]:
 
 def links(transport: AmqpTransport) -> tuple[Link, Link]:
     """The connections for receiving and for orders."""
-    intake, session = transport._receiving._intake, transport._line._session
+    intake, session = transport._settling.intake, transport._line._session
     assert intake is not None
     assert session is not None
     return intake.link, session.link
@@ -271,7 +271,7 @@ def test_what_a_closed_worker_had_fetched_in_advance_does_not_count(rabbitmq_url
     sent = [f"{number:03}" for number in range(100)]
     send(transport, *sent)
     transport.ack(take(transport, 20))
-    until(lambda: links(transport)[0].pump() or transport._receiving._intake.channel.delivered, "more was pushed")  # type: ignore[union-attr, func-returns-value]
+    until(lambda: links(transport)[0].pump() or transport._settling.intake.channel.delivered, "more was pushed")  # type: ignore[union-attr, func-returns-value]
     transport.close()
     rest = take(other, 80)
     assert sorted(ids(rest)) == sent[20:]
@@ -653,17 +653,17 @@ def test_a_ladder_that_was_deleted_is_made_again(
 @pytest.fixture
 def long_hold(monkeypatch: pytest.MonkeyPatch) -> float:
     """Messages leave the ladder so many seconds before they are due: time for a test to look at those that are held."""
-    for module in ("", ".line", ".receiving"):
+    for module in ("", ".line", ".sorting"):
         monkeypatch.setattr(f"celeriac_plugins.transports.amqp{module}.HOLD", 3.0)
     return 3.0
 
 
 _HOLD_AND_DIE = """
-import celeriac_plugins.transports.amqp.receiving as receiving
-receiving.HOLD = 3.0
+import celeriac_plugins.transports.amqp.sorting as sorting
+sorting.HOLD = 3.0
 transport = suite.make(argv[0])
 assert transport.receive(["q"], 10, 0.3) == []
-print([len(transport._receiving.holdings.held)], flush=True)
+print([len(transport._settling.holdings.held)], flush=True)
 sys.stdin.readline()
 """
 
@@ -686,7 +686,7 @@ def test_what_a_busy_worker_holds_until_it_is_due_goes_to_others(rabbitmq_url: s
     due = time.time() + long_hold - 0.5
     send(busy, "a", due=due)
     assert busy.receive(["q"], 1, 0.2) == []
-    assert len(busy._receiving.holdings.held) == 1
+    assert len(busy._settling.holdings.held) == 1
     send(busy, "b")
     assert ids(take(busy, 1)) == ["b"], "what is held until it is due keeps nothing else away"
     (delivery,) = take(idle, 1)
@@ -709,7 +709,7 @@ def test_however_many_are_due_soon_a_worker_holds_a_bounded_number(
     while len(came) < number and time.monotonic() < end:
         found = transport.receive(["q"], limit, 0.1)
         assert not found or time.time() >= due
-        most = max(most, len(transport._receiving.holdings.held))
+        most = max(most, len(transport._settling.holdings.held))
         came += found
         transport.ack(found)
     assert sorted(int(each) for each in ids(came)) == list(range(number))

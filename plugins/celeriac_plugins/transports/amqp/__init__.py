@@ -29,6 +29,7 @@ from .place import Place
 from .receiving import Receiving
 from .repeats import Repeats
 from .replies import Replies
+from .settling import Settling
 
 
 class AmqpTransport(Transport):
@@ -58,7 +59,8 @@ class AmqpTransport(Transport):
             self.capabilities = self.capabilities - {"priority"}
         self._now = options.clock.time
         self._line = Line(place)
-        self._receiving = Receiving(place, self._line, options)
+        self._settling = Settling(self._line, options.clock.time)
+        self._receiving = Receiving(place, self._line, self._settling, options)
         self._dead = DeadLetters(self._line, options.clock)
         self._fan_out = FanOut(place, self._line, self._receiving.heartbeat, options.clock)
         self._replies = Replies(place, self._line, self._receiving.heartbeat)
@@ -98,34 +100,34 @@ class AmqpTransport(Transport):
     # settling
 
     def ack(self, batch: Sequence[Delivery]) -> None:
-        self._receiving.acknowledge(batch)
+        self._settling.acknowledge(batch)
 
     def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
-        held = self._receiving.to_move(batch)
-        posts = [self._receiving.again(each, each.count if started else each.count - 1) for each in held]
-        self._receiving.move(held, posts)
+        held = self._settling.to_move(batch)
+        posts = [self._settling.again(each, each.count if started else each.count - 1) for each in held]
+        self._settling.move(held, posts)
 
     def delay(self, batch: Sequence[tuple[Delivery, float]], started: bool = True) -> None:
         dues = {id(delivery): due for delivery, due in batch}
-        held = self._receiving.to_move([delivery for delivery, _ in batch])
+        held = self._settling.to_move([delivery for delivery, _ in batch])
         now = self._now()
         self.reject([each for each in held if dues[id(each)] <= now], started)
         later = [each for each in held if dues[id(each)] > now]
         posts = [
-            self._receiving.later(each, dues[id(each)], each.count if started else each.count - 1) for each in later
+            self._settling.later(each, dues[id(each)], each.count if started else each.count - 1) for each in later
         ]
-        self._receiving.move_up(later, posts)
+        self._settling.move_up(later, posts)
 
     def renew(self, batch: Sequence[Delivery]) -> list[Delivery]:
-        self._receiving.notice()
-        held = {id(each) for each in self._receiving.held(batch)}
+        self._settling.notice()
+        held = {id(each) for each in self._settling.held(batch)}
         return [each for each in batch if id(each) not in held]
 
     def dead_letter(self, batch: Sequence[tuple[Delivery, str, str]]) -> None:
-        held = {id(each) for each in self._receiving.to_move([delivery for delivery, _, _ in batch])}
+        held = {id(each) for each in self._settling.to_move([delivery for delivery, _, _ in batch])}
         buried = [each for each in batch if id(each[0]) in held]
         if buried:
-            self._receiving.move([delivery for delivery, _, _ in buried], self._dead.posts(buried))
+            self._settling.move([delivery for delivery, _, _ in buried], self._dead.posts(buried))
             self._dead.trim(self.dead_letter_limit)
 
     # looking after queues
