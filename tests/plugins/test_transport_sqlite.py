@@ -158,17 +158,30 @@ def test_an_sqlite_that_is_too_old_is_named(path: Path, monkeypatch: pytest.Monk
 # its statements
 
 
-@pytest.mark.parametrize("queues", [1, 3])
-def test_a_claim_reads_nothing_but_what_is_ready_in_its_queues(transport: SqliteTransport, queues: int) -> None:
-    values = [0.0, "owner", 1, 10, *"abc"[:queues]]
-    plan = [row[3] for row in transport._store.read(f"EXPLAIN QUERY PLAN {sql.claim(queues)}", values)]
-    assert sum("INDEX celeriac_ready (queue=?)" in step for step in plan) == queues
-    assert not any("SCAN celeriac_message" in step or "TEMP B-TREE" in step for step in plan)
+def plan_of(transport: SqliteTransport, statement: str) -> str:
+    values = [0] * statement.count("?")
+    return "\n".join(row[3] for row in transport._store.read(f"EXPLAIN QUERY PLAN {statement}", values))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(sql.PUBLISH_ONE, sql.LAST_IDS, sql.any_ready(1), sql.any_ready(3)),
+        *(sql.READY_LANES, sql.RETURNED, sql.FRESH, sql.HOLD_RETURNED, sql.HOLD_FRESH),
+        *(sql.ACKNOWLEDGE, sql.ACKNOWLEDGE_ONE, sql.RETURN, sql.RENEW, sql.SINCE, *sql.FREE_DUE, *sql.FREE_HELD),
+    ],
+)
+def test_what_runs_at_every_message_seeks_what_it_wants(transport: SqliteTransport, statement: str) -> None:
+    plan = plan_of(transport, statement)
+    assert "SEARCH celeriac_" in plan
+    assert "SCAN celeriac_" not in plan
 
 
 def test_a_look_around_seeks_in_the_indexes_of_delayed_and_held_ones(transport: SqliteTransport) -> None:
-    plan = [row[3] for row in transport._store.read(f"EXPLAIN QUERY PLAN {sql.LOOK_AROUND}")]
-    assert not any("SCAN celeriac_message" in step for step in plan)
+    plan = plan_of(transport, sql.LOOK_AROUND)
+    assert "celeriac_delayed_at" in plan
+    assert "celeriac_held_owner" in plan
+    assert "SCAN celeriac_held" not in plan
 
 
 def test_many_that_become_due_at_once_all_come(path: Path) -> None:
@@ -181,6 +194,47 @@ def test_many_that_become_due_at_once_all_come(path: Path) -> None:
     assert transport.counts("q") == QueueCounts(ready=len(names))
     assert ids(receive(transport, 10_000)) == names
     transport.close()
+
+
+def test_a_lane_that_was_forgotten_meanwhile_is_made_again(path: Path) -> None:
+    """Its user has noted its use, and looks at the lane no more before it publishes."""
+    clock = ManualClock()
+    transport, other = make(path, clock=ManualClock()), make(path, clock=clock)
+    for name in ("a", "b"):
+        send(transport, name)
+        transport.ack(receive(other))
+        clock.advance(3 * 86_400)
+        assert other.queues() == []
+    send(transport, "c", "d")
+    assert ids(receive(other)) == ["c", "d"]
+    transport.close()
+    other.close()
+
+
+def test_what_is_due_comes_where_it_was_published(path: Path) -> None:
+    clock = ManualClock()
+    transport = make(path, clock=clock)
+    due = clock.time() + 5
+    for names, when in (("a", due), ("b", None), ("c", due + 1), ("d", due), ("e", None), ("f", due)):
+        send(transport, names, due=when)
+    assert ids(receive(transport, 1)) == ["b"]
+    clock.advance(7)
+    assert [message.id for message in transport.peek("q", 3)] == ["a", "c", "d"]
+    assert ids(receive(transport, 4)) == ["a", "c", "d", "e"]
+    send(transport, "g")
+    assert transport.counts("q") == QueueCounts(ready=2, held=5)
+    clock.advance(60)
+    assert ids(receive(transport, 6)) == list("abcdef")
+    assert ids(receive(transport, 6)) == ["g"]
+    transport.close()
+
+
+def test_what_is_removed_by_hand_leaves_the_rest_in_order(transport: SqliteTransport) -> None:
+    send(transport, *"abcd")
+    transport.reject(receive(transport, 3))
+    transport._store.write("DELETE FROM celeriac_message WHERE id = (SELECT min(id) FROM celeriac_message)")
+    first = receive(transport, 1)
+    assert ids(first + receive(transport)) == ["b", "c", "d"]
 
 
 def test_the_oldest_is_found_behind_those_that_were_delayed(path: Path) -> None:
@@ -403,7 +457,7 @@ def test_a_file_of_another_release_is_refused(path: Path) -> None:
     first._store.write("UPDATE celeriac_parts SET version = 99")
     first.close()
     transport = make(path)
-    with pytest.raises(TransportDown, match="holds the transport tables in version 99, this release writes version 1"):
+    with pytest.raises(TransportDown, match="holds the transport tables in version 99, this release writes version 2"):
         receive(transport)
     transport.close()
 

@@ -101,6 +101,10 @@ class Store:
         """Run one statement that changes something, as a transaction of its own; the rows that it returns."""
         return self._alone(lambda connection: connection.execute(sql, values).fetchall(), timeout)
 
+    def change(self, sql: str, values: Sequence[Any] = (), timeout: float = PATIENCE) -> int:
+        """As `write`; how many rows it has changed."""
+        return self._alone(lambda connection: connection.execute(sql, values).rowcount, timeout)
+
     def transaction(self, work: Callable[[sqlite3.Connection], T], timeout: float = PATIENCE) -> T:
         """Do all of `work` or, when it raises, nothing of it. It must not reach for this store again."""
 

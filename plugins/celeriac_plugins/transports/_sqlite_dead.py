@@ -11,25 +11,26 @@ from celeriac.message import unpack
 from celeriac.specs.transport import DeadLetter
 from celeriac_plugins._shared.sqlite import Store
 
+from . import _sqlite_lanes as lanes
 from . import _sqlite_tables as sql
-from ._sqlite_queues import Queues
+from ._sqlite_lanes import Row
 
-_BURY = """INSERT INTO celeriac_dead(task, queue, priority, reason, detail, deliveries, at, data)
-SELECT ?, queue, priority, ?, ?, deliveries, ?, data FROM celeriac_message WHERE id = ? AND owner = ? AND claim = ?"""
+_BURY = f"""INSERT INTO celeriac_dead(task, queue, priority, reason, detail, deliveries, at, data)
+SELECT ?, queue, priority, ?, ?, deliveries, ?, data
+FROM celeriac_held JOIN celeriac_message USING(id) JOIN celeriac_lane ON lane = id >> {sql.LANE}
+WHERE id = ? AND owner = ? AND claim = ?"""  # noqa: S608 (constants)
 _SPAN = "SELECT coalesce(max(id) - min(id), 0) FROM celeriac_dead"
 _TRIM = "DELETE FROM celeriac_dead WHERE id <= (SELECT id FROM celeriac_dead ORDER BY id DESC LIMIT 1 OFFSET ?)"
 _COLUMNS = "SELECT id, queue, data, reason, detail, deliveries, at FROM celeriac_dead"
 _NEWEST = f"{_COLUMNS} ORDER BY id DESC LIMIT ? OFFSET ?"
 _FIND = f"{_COLUMNS} WHERE id = ? OR task = ? ORDER BY id"
-_REPLAY = """INSERT INTO celeriac_message(queue, priority, state, since, deliveries, data)
-SELECT queue, priority, 0, ?, 0, data FROM celeriac_dead WHERE id = ? RETURNING queue"""
+_REPLAY = "SELECT queue, priority, data FROM celeriac_dead WHERE id = ?"
 _DROP = "DELETE FROM celeriac_dead WHERE id = ?"
 
 
 class DeadLetters:
-    def __init__(self, store: Store, queues: Queues, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self._queues = queues
         self._clock = clock
 
     def bury(self, batch: Iterable[tuple[tuple[int, str, int], str, str, str]], limit: int) -> None:
@@ -60,12 +61,14 @@ class DeadLetters:
         now = self._clock.time()
 
         def work(connection: Connection) -> list[str]:
-            queues: list[str] = []
+            rows: list[Row] = []
             for key in _keys(ids):
-                queues += [queue for (queue,) in connection.execute(_REPLAY, (now, key)).fetchall()]
+                for queue, priority, data in connection.execute(_REPLAY, (key,)).fetchall():
+                    rows.append((queue, priority, None, now, data))
                 connection.execute(_DROP, (key,))
-            connection.executemany(sql.USE_QUEUE, [(queue, now) for queue in set(queues)])
-            return queues
+            lanes.use(connection, {row[:2] for row in rows}, now)
+            lanes.publish(connection, rows, now)
+            return [row[0] for row in rows]
 
         return self._store.transaction(work)
 

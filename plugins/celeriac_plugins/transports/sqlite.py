@@ -7,12 +7,12 @@ as soon as another one looks, as a dead process cannot keep its lock on the boar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
 from sqlite3 import Connection
-from typing import Any, cast
+from typing import Any
 
 from celeriac.errors import TransportCorrupt, TransportDown
 from celeriac.message import Delivery, Message, Publication, pack, unpack
@@ -23,16 +23,16 @@ from celeriac_plugins._shared.board_watch import LONGEST_SLEEP, Watch
 from celeriac_plugins._shared.sqlite import Faces, Store
 from celeriac_plugins._shared.sqlite_place import Place
 
+from . import _sqlite_lanes as lanes
 from . import _sqlite_tables as sql
 from ._sqlite_dead import DeadLetters
 from ._sqlite_fanout import FanOut
+from ._sqlite_lanes import Lane, Row, token_of
 from ._sqlite_queues import Queues
 
 _LOOK_EVERY = 0.005
 """Seconds between two looks for due and expired messages while ready ones keep coming."""
 _LOOK_FOR_THE_DEAD_EVERY = 0.5
-
-Token = tuple[int, str, int]  # id, owner, claim
 
 
 class SqliteTransport(Transport):
@@ -51,7 +51,7 @@ class SqliteTransport(Transport):
         self._board = Board(place.path)
         self._watch = Watch(self._board, MESSAGES)
         self._queues = Queues(self._store, options.clock)
-        self._dead = DeadLetters(self._store, self._queues, options.clock)
+        self._dead = DeadLetters(self._store, options.clock)
         self._fan_out = FanOut(self._store, self._board, options.clock)
         self._claims = count(1)
         self._turns = count()
@@ -63,16 +63,21 @@ class SqliteTransport(Transport):
     # publishing
 
     def publish(self, batch: Sequence[Publication], timeout: float) -> None:
+        if not batch:
+            return
         now = self._now()
         rows = [_row(publication, now) for publication in batch]
-        unused = self._queues.unused({publication.queue for publication in batch}, now)
-        if len(rows) == 1 and not unused:
-            self._store.write(sql.PUBLISH.one, rows[0], timeout)
-        elif rows:
+        unused = self._queues.unused({row[:2] for row in rows}, now)
+        if unused or len(rows) > 1 or not self._publish_one(rows[0], timeout):
             self._store.transaction(partial(_publish, rows=rows, unused=unused, now=now), timeout)
             self._queues.note(unused, now)
         soon = now + LONGEST_SLEEP  # sleepers look that often by themselves
-        self._board.ring(MESSAGES, (row[0] for row in rows if row[3] is None or row[3] < soon))
+        self._board.ring(MESSAGES, (row[0] for row in rows if row[2] is None or row[2] < soon))
+
+    def _publish_one(self, row: Row, timeout: float) -> bool:
+        """By one statement, which does it for a fresh message in a lane that there is."""
+        queue, priority, due, since, data = row
+        return due is None and self._store.change(sql.PUBLISH_ONE, (since, data, queue, priority), timeout) == 1
 
     # receiving
 
@@ -94,15 +99,11 @@ class SqliteTransport(Transport):
 
     def _claim(self, queues: Sequence[str], limit: int, now: float) -> list[Delivery]:
         names = queues if len(queues) == 1 else self._in_turn(queues)
-        owner, claim = self._board.name, next(self._claims)
-        rows = self._store.write(sql.claim(len(names)), (now + self.options.lease, owner, claim, limit, *names))
-        self._dry = len(rows) < limit
-        if len(names) == 1:
-            rows.sort()
-        elif len(rows) > 1:
-            place = {name: number for number, name in enumerate(names)}
-            rows.sort(key=lambda row: (place[row[2]], row))
-        return [Delivery(unpack(data), queue, number, (key, owner, claim)) for _, key, queue, number, data in rows]
+        owner, number = self._board.name, next(self._claims)
+        holder = now + self.options.lease, owner, number
+        found = self._store.transaction(partial(lanes.claim, queues=names, limit=limit, holder=holder))
+        self._dry = len(found) < limit
+        return [Delivery(unpack(data), queue, count + 1, (key, owner, number)) for queue, key, count, data in found]
 
     def _claim_if_any(self, queues: Sequence[str], limit: int, now: float) -> list[Delivery]:
         """For when there is probably nothing: a claim of nothing keeps other writers out all the same."""
@@ -149,10 +150,10 @@ class SqliteTransport(Transport):
             change = min(change, max(end, now))
         return change
 
-    def _free(self, statement: str, *values: Any) -> None:
+    def _free(self, statements: tuple[str, str], *values: Any) -> None:
         full = True
         while full:
-            queues = [queue for (queue,) in self._store.write(statement, values)]
+            queues = self._store.transaction(partial(lanes.free, statements=statements, values=values))
             self._board.ring(MESSAGES, queues)
             full = len(queues) == sql.SOME
 
@@ -163,19 +164,18 @@ class SqliteTransport(Transport):
 
     def ack(self, batch: Sequence[Delivery]) -> None:
         if len(batch) == 1:
-            self._store.write(sql.ACKNOWLEDGE_ONE, _token(batch[0]))
+            self._store.write(sql.ACKNOWLEDGE_ONE, token_of(batch[0]))
         elif batch:
-            self._store.transaction(partial(_for_each_claim, sql.ACKNOWLEDGE, (), batch))
+            self._store.transaction(partial(lanes.acknowledge, batch=batch))
 
     def reject(self, batch: Sequence[Delivery], started: bool = True) -> None:
         if batch:
-            self._store.transaction(partial(_for_each_claim, sql.REJECT, (int(not started),), batch))
+            self._store.transaction(partial(lanes.give_back, batch=batch, uncounted=int(not started)))
             self._board.ring(MESSAGES, (delivery.queue for delivery in batch))
 
     def delay(self, batch: Sequence[tuple[Delivery, float]], started: bool = True) -> None:
-        rows = [(sql.DELAYED, due, due, int(not started), *_token(delivery)) for delivery, due in batch]
-        if rows:
-            self._store.transaction(lambda connection: connection.executemany(sql.DELAY, rows))
+        if batch:
+            self._store.transaction(partial(lanes.delay, batch=batch, uncounted=int(not started)))
             soon = self._now() + LONGEST_SLEEP
             self._board.ring(MESSAGES, (delivery.queue for delivery, due in batch if due < soon))
 
@@ -183,12 +183,12 @@ class SqliteTransport(Transport):
         if not batch:
             return []
         until = self._now() + self.options.lease
-        held = self._store.transaction(partial(_for_each_claim, sql.RENEW, (until,), batch))
-        return [delivery for delivery in batch if _token(delivery) not in held]
+        held = self._store.transaction(partial(lanes.renew, batch=batch, until=until))
+        return [delivery for delivery in batch if token_of(delivery) not in held]
 
     def dead_letter(self, batch: Sequence[tuple[Delivery, str, str]]) -> None:
         if batch:
-            letters = [(_token(delivery), delivery.message.id, reason, detail) for delivery, reason, detail in batch]
+            letters = [(token_of(delivery), delivery.message.id, reason, detail) for delivery, reason, detail in batch]
             self._dead.bury(letters, self.dead_letter_limit)
 
     # looking after queues
@@ -249,32 +249,13 @@ class SqliteTransport(Transport):
         self._board.close()
 
 
-def _row(publication: Publication, now: float) -> tuple[str, int, int, float | None, float, bytes]:
+def _row(publication: Publication, now: float) -> Row:
     message, due = publication.message, publication.due
     if due is None or due <= now:
-        return publication.queue, message.priority, sql.READY, None, now, pack(message)
-    return publication.queue, message.priority, sql.DELAYED, due, due, pack(message)
+        return publication.queue, message.priority, None, now, pack(message)
+    return publication.queue, message.priority, due, due, pack(message)
 
 
-def _publish(connection: Connection, rows: Sequence[Sequence[Any]], unused: Iterable[str], now: float) -> None:
-    sql.PUBLISH.run(connection, rows)
-    connection.executemany(sql.USE_QUEUE, [(queue, now) for queue in unused])
-
-
-def _token(delivery: Delivery) -> Token:
-    return cast(Token, delivery.token)
-
-
-def _for_each_claim(
-    statement: str, values: Sequence[Any], batch: Sequence[Delivery], connection: Connection
-) -> set[Token]:
-    """Run `statement` on each claim's messages, and return the tokens of the ids that it returns."""
-    claims: dict[tuple[str, int], list[int]] = {}
-    for delivery in batch:
-        key, owner, claim = _token(delivery)
-        claims.setdefault((owner, claim), []).append(key)
-    done: set[Token] = set()
-    for (owner, claim), keys in claims.items():
-        rows = connection.execute(statement, (*values, str(keys), owner, claim)).fetchall()
-        done.update((key, owner, claim) for (key,) in rows)
-    return done
+def _publish(connection: Connection, rows: Sequence[Row], unused: Sequence[Lane], now: float) -> None:
+    lanes.use(connection, unused, now)
+    lanes.publish(connection, rows, now)
