@@ -24,7 +24,7 @@ from systems.system import Entry
 ROUNDS, TASKS, SECONDS = 5, 4_000, 30.0
 LIMITS: Mapping[str, Mapping[str, float]] = {
     "redis": {"one by one": 0.4, "batch": 0.07, "throughput": 0.32, "round trip": 0.24},
-    "sqlite": {"one by one": 0.43, "batch": 0.15, "throughput": 0.22, "round trip": 0.24},
+    "sqlite": {"one by one": 0.36, "batch": 0.24, "throughput": 0.28, "round trip": 0.24},
     "memory": {"one by one": 0.065, "batch": 0.04, "throughput": 0.034, "round trip": 0.1},
     "rabbitmq": {"one by one": 0.4, "batch": 0.22, "throughput": 0.13, "round trip": 0.38},
 }

@@ -13,7 +13,6 @@ from . import _sqlite_tables as sql
 Lane = tuple[str, int]  # queue, priority
 Row = tuple[str, int, float | None, float, bytes]  # queue, priority, due (None: now), since, data
 Token = tuple[int, str, int]  # id, owner, claim
-Found = tuple[str, int, int, bytes]  # queue, id, deliveries before, data
 Ready = tuple[int, int, int, bytes]  # place, id, deliveries before, data
 Read = Callable[[str, Sequence[Any]], list[Any]]
 
@@ -64,19 +63,20 @@ def first(read: Read, bounds: Sequence[int], limit: int) -> tuple[list[Ready], l
     return [row for row in returned if row[:2] in taken], [row for row in fresh if row[:2] in taken]
 
 
-def claim(connection: Connection, queues: Iterable[str], limit: int, holder: tuple[float, str, int]) -> list[Found]:
+def claim(
+    connection: Connection, queues: Iterable[str], limit: int, holder: tuple[float, str, int]
+) -> list[tuple[str, list[Ready]]]:
     """Hold the first messages of these queues, the queues in the order given. `holder`: until when, who, which one."""
 
     def read(statement: str, values: Sequence[Any]) -> list[Any]:
         return connection.execute(statement, values).fetchall()
 
-    found: list[Found] = []
+    found: list[tuple[str, list[Ready]]] = []
     for queue in queues:
         for lane, *bounds in read(sql.READY_LANES, (queue,)):
-            room = limit - len(found)
-            if not room:
+            if not limit:
                 return found
-            returned, fresh = first(read, bounds, room)
+            returned, fresh = first(read, bounds, limit)
             if returned:
                 connection.executemany(sql.HOLD_RETURNED, [(*holder, *row[:2]) for row in returned])
                 connection.executemany(sql.NOT_RETURNED, [row[:2] for row in returned])
@@ -84,7 +84,8 @@ def claim(connection: Connection, queues: Iterable[str], limit: int, holder: tup
                 last = fresh[-1][1]
                 connection.execute(sql.HOLD_FRESH, (*holder, fresh[0][1], last))
                 connection.execute(sql.NOT_FRESH, (last, lane))
-            found += [(queue, *row[1:]) for row in (sorted(returned + fresh) if returned else fresh)]
+            found.append((queue, sorted(returned + fresh) if returned else fresh))
+            limit -= len(returned) + len(fresh)
     return found
 
 

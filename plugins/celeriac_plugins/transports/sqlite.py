@@ -102,8 +102,13 @@ class SqliteTransport(Transport):
         owner, number = self._board.name, next(self._claims)
         holder = now + self.options.lease, owner, number
         found = self._store.transaction(partial(lanes.claim, queues=names, limit=limit, holder=holder))
-        self._dry = len(found) < limit
-        return [Delivery(unpack(data), queue, count + 1, (key, owner, number)) for queue, key, count, data in found]
+        deliveries = [
+            Delivery(unpack(data), queue, count + 1, (key, owner, number))
+            for queue, ready in found
+            for _, key, count, data in ready
+        ]
+        self._dry = len(deliveries) < limit
+        return deliveries
 
     def _claim_if_any(self, queues: Sequence[str], limit: int, now: float) -> list[Delivery]:
         """For when there is probably nothing: a claim of nothing keeps other writers out all the same."""
