@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar
 
 from celeriac.context import current
@@ -336,16 +335,18 @@ class Caller:
         Raises:
             TransportDown: the broker did not take them in time.
         """
-        if not claimed and self.holds_names(batch):
-            with publishing(self._app, batch) as sent:
+        app = self._app
+        if app.has_unique and not claimed and self.holds_names(batch):
+            with publishing(app, batch) as sent:
                 if sent:
                     self.publish(sent, timeout, options, claimed=True)
             return
-        deadline = self.deadline(timeout)
-        batch = self.ready(batch)
-        transport = self._app.write_transport
-        self.deliver(batch, deadline, options, transport, partial(transport.publish, batch))
-        self.delivered(batch)
+        deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
+        transport = app.write_transport
+        batch = self.ready(batch, transport)
+        self.deliver(batch, deadline, options, transport)
+        if app.hooks.after_publish:
+            app.hooks.after_publish(app=app, batch=batch)
 
     def publish_all(self, batches: Iterable[Sequence[Publication]]) -> None:
         """Publish batch after batch, each within a deadline of its own."""
@@ -357,19 +358,20 @@ class Caller:
 
     def holds_names(self, batch: Sequence[Publication]) -> bool:
         """Whether there are unique tasks among them."""
-        return self._app.has_unique and any(UNIQUE in publication.message.headers for publication in batch)
+        return any(UNIQUE in publication.message.headers for publication in batch)
 
-    def deadline(self, timeout: float | None = None) -> float:
-        return time.monotonic() + (self._timeout if timeout is None else timeout)
+    def deadline(self) -> float:
+        """Of a publish that begins now."""
+        return time.monotonic() + self._timeout
 
-    def ready(self, batch: Sequence[Publication]) -> Sequence[Publication]:
+    def ready(self, batch: Sequence[Publication], transport: Transport) -> Sequence[Publication]:
         """What is to be sent, once all have been heard that have a say in it."""
         app = self._app
         if self._fans_out:
             batch = [each for publication in batch for each in _fanned_out(publication)]
         if self._known_queues is not None:
             self.check_queues(batch)
-        if not app.write_transport.supports("delay") and any(publication.due is not None for publication in batch):
+        if not transport.supports("delay") and any(publication.due is not None for publication in batch):
             raise UnsupportedCapability("this transport cannot delay messages: no countdown, eta or retry with a delay")
         if app.hooks.before_publish:
             app.hooks.before_publish(app=app, batch=batch)
@@ -383,19 +385,22 @@ class Caller:
         deadline: float,
         options: CallOptions,
         transport: Transport,
-        attempt: Callable[[float], T],
+        attempt: Callable[[float], T] | None = None,
     ) -> T | None:
-        """What `attempt`, the first one, returns within the seconds that are left; when it fails, all of the batch is
-        published again as long as there is time.
+        """Publish them, or do `attempt` within the seconds that are left and return what it returns. When that fails,
+        all of the batch is published again as long as there is time.
 
         Raises:
             TransportDown: the broker did not take them in time.
         """
         retries = 0
-        step: Callable[[float], T | None] = attempt
         while True:
+            left = max(deadline - time.monotonic(), 0.001)
             try:
-                return step(max(deadline - time.monotonic(), 0.001))
+                if attempt is not None:
+                    return attempt(left)
+                transport.publish(batch, left)
+                return None
             except TransportDown as error:
                 pause = self._pause(retries, error, options, transport)
                 if pause is None or time.monotonic() + pause >= deadline:
@@ -403,13 +408,7 @@ class Caller:
             _mark_again(batch)
             time.sleep(pause)
             retries += 1
-            transport = self._app.write_transport
-            step = partial(transport.publish, batch)
-
-    def delivered(self, batch: Sequence[Publication]) -> None:
-        """Tell those that want to know."""
-        if self._app.hooks.after_publish:
-            self._app.hooks.after_publish(app=self._app, batch=batch)
+            transport, attempt = self._app.write_transport, None
 
     def _pause(self, retries: int, error: TransportDown, options: CallOptions, transport: Transport) -> float | None:
         """Seconds before a publish is tried again; None: it is not. Of several brokers, the next is tried at once."""

@@ -58,12 +58,12 @@ def publish_all(app: Celeriac, batches: Iterable[Sequence[Publication]]) -> None
 
 def _begin(app: Celeriac, batch: Sequence[Publication]) -> _UnderWay | None:
     caller = app.caller
-    if caller.holds_names(batch):
+    if app.has_unique and caller.holds_names(batch):
         caller.publish(batch)
         return None
     deadline = caller.deadline()
-    batch = caller.ready(batch)
     transport = app.write_transport
+    batch = caller.ready(batch, transport)
     finish = caller.deliver(batch, deadline, _NO_OPTIONS, transport, partial(transport.begin_publish, batch))
     return _UnderWay(batch, transport, finish, deadline)
 
@@ -71,4 +71,5 @@ def _begin(app: Celeriac, batch: Sequence[Publication]) -> _UnderWay | None:
 def _finish(app: Celeriac, begun: _UnderWay) -> None:
     if begun.finish is not None:
         app.caller.deliver(begun.batch, begun.deadline, _NO_OPTIONS, begun.transport, begun.finish)
-    app.caller.delivered(begun.batch)
+    if app.hooks.after_publish:
+        app.hooks.after_publish(app=app, batch=begun.batch)

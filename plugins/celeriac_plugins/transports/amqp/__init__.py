@@ -69,10 +69,17 @@ class AmqpTransport(Transport):
 
     def publish(self, batch: Sequence[Publication], timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        self.begin_publish(batch, timeout)(deadline - time.monotonic())
+        self._line.post(self._for_now(batch, timeout), deadline - time.monotonic())
 
     def begin_publish(self, batch: Sequence[Publication], timeout: float) -> Callable[[float], None]:
         deadline = time.monotonic() + timeout
+        posts = self._for_now(batch, timeout)
+        if not posts:
+            return nothing_left
+        return partial(self._line.finish, self._line.begin(posts, deadline - time.monotonic()))
+
+    def _for_now(self, batch: Sequence[Publication], timeout: float) -> list[Post]:
+        """What goes into the queues themselves. The rest is in the ladder of delays when this returns."""
         now, most = self._now(), self._line.largest_properties
         posts: list[Post] = []
         late: list[LatePost] = []
@@ -85,9 +92,7 @@ class AmqpTransport(Transport):
             else:
                 late.append(LatePost(queue, due, envelope.write(message, History(0, due), most, table)))
         self._line.post_late(late, self._now, timeout)
-        if not posts:
-            return nothing_left
-        return partial(self._line.finish, self._line.begin(posts, deadline - time.monotonic()))
+        return posts
 
     # receiving
 

@@ -342,8 +342,7 @@ class Line:
             TransportDown: it has not confirmed them in time; some may have arrived.
         """
         if posts:
-            deadline = time.monotonic() + timeout
-            self.finish(self.begin(posts, timeout), deadline - time.monotonic())
+            self.use(lambda session, deadline: self._finish(self._begin(session, posts, deadline), deadline), timeout)
 
     def begin(self, posts: Sequence[Post], timeout: float) -> UnderWay:
         """Publish all without waiting for the broker; `finish` does that.
@@ -351,13 +350,7 @@ class Line:
         Raises:
             TransportDown: they could not be written in time.
         """
-
-        def work(session: Session, deadline: float) -> UnderWay:
-            for queue in dict.fromkeys(post.queue for post in posts):
-                self.declare(session, queue, deadline)
-            return self._write(session, posts, deadline, mandatory=True)
-
-        return self.use(work, timeout)
+        return self.use(lambda session, deadline: self._begin(session, posts, deadline), timeout)
 
     def finish(self, under_way: UnderWay, timeout: float) -> None:
         """Wait until the broker has what was begun.
@@ -365,19 +358,22 @@ class Line:
         Raises:
             TransportDown: it has not confirmed them in time; some may have arrived.
         """
+        deadline = time.monotonic() + timeout
+        self._do(under_way.session, lambda _, deadline: self._finish(under_way, deadline), deadline)
 
-        def work(session: Session, deadline: float) -> None:
-            left = self._wait(under_way, deadline)
-            for _ in range(_TRIES - 1):
-                if not left:
-                    return
-                for queue in dict.fromkeys(post.queue for post in left):
-                    self.declare(session, queue, deadline)
-                left = self._post(session, left, deadline, mandatory=True)
-            if left:
-                raise TransportDown(f"{self.place.shown}: queue {left[0].queue!r} goes as soon as it is made")
+    def _begin(self, session: Session, posts: Sequence[Post], deadline: float) -> UnderWay:
+        for queue in dict.fromkeys([post.queue for post in posts]):
+            self.declare(session, queue, deadline)
+        return self._write(session, posts, deadline, mandatory=True)
 
-        self._do(under_way.session, work, time.monotonic() + timeout)
+    def _finish(self, under_way: UnderWay, deadline: float) -> None:
+        left = self._wait(under_way, deadline)
+        for _ in range(_TRIES - 1):
+            if not left:
+                return
+            left = self._wait(self._begin(under_way.session, left, deadline), deadline)
+        if left:
+            raise TransportDown(f"{self.place.shown}: queue {left[0].queue!r} goes as soon as it is made")
 
     def post_late(self, posts: Sequence[LatePost], now: Callable[[], float], timeout: float) -> None:
         """Publish all into the ladder of delays, and wait until the broker has them. `now` tells the Unix time.

@@ -130,12 +130,12 @@ def _write_text(value: str, _: int) -> bytes:
 
 
 def _write_list(value: Sequence[Any], depth: int) -> bytes:
-    body = b"".join([_value(item, type(item), depth + 1) for item in value])
+    body = b"".join([b"V" if item is None else _value(item, type(item), depth + 1) for item in value])
     return _LONG.pack(b"A", len(body)) + body
 
 
 def _write_dict(value: Mapping[str, Any], depth: int) -> bytes:
-    body = _pairs(value, depth + 1)
+    body = _pairs(value, depth + 1) if value else b""
     return _LONG.pack(b"F", len(body)) + body
 
 
