@@ -12,6 +12,7 @@ from celeriac import Celeriac, group, hookimpl
 from celeriac.call import AGAIN
 from celeriac.errors import EncodeError, TransportDown
 from celeriac.message import Publication
+from celeriac.overlap import MOST
 
 TIMEOUT = 5.0
 
@@ -28,6 +29,7 @@ class Slow:
         clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self.pass_by)
         monkeypatch.setattr("celeriac.call.time", clock)
         monkeypatch.setattr("celeriac.overlap.time", clock)
+        monkeypatch.setattr("celeriac.overlap.MOST", 2)
         monkeypatch.setattr(app.transport, "publish", self.publish)
         monkeypatch.setattr(app.transport, "begin_publish", self.begin)
 
@@ -83,6 +85,36 @@ def test_the_next_batch_is_begun_before_the_last_one_is_waited_for_and_all_are_i
     assert slow.heard == IN_TURNS
     sent = [each.message.id for each in app.transport.receive([app.default_queue], 9, 0)]
     assert [each.id for each in results] == sent
+
+
+def test_only_so_many_batches_are_under_way(app: Celeriac, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("celeriac.overlap.MOST", MOST)
+    app.send_batch(calls(app, 3 * MOST), size=1)
+    under_way, most = 0, 0
+    for what, _ in slow.heard:
+        under_way += 1 if what == "begin" else -1
+        most = max(most, under_way)
+    assert most == MOST
+    assert under_way == 0
+
+
+def test_the_time_in_which_the_batches_before_it_are_waited_for_is_not_counted(
+    app: Celeriac, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, left = slow.begin, list[float]()
+
+    def slow_to_confirm(batch: Sequence[Publication], timeout: float) -> Callable[[float], None]:
+        begin(batch, timeout)
+
+        def end(seconds: float) -> None:
+            left.append(seconds)
+            slow.pass_by(TIMEOUT - 1)
+
+        return end
+
+    monkeypatch.setattr(app.transport, "begin_publish", slow_to_confirm)
+    app.send_batch(calls(app, 6), size=2)
+    assert left == [TIMEOUT, TIMEOUT, TIMEOUT]
 
 
 def test_a_group_of_many_is_sent_so_too(app: Celeriac, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -359,6 +359,7 @@ class Line:
             TransportDown: it has not confirmed them in time; some may have arrived.
         """
         deadline = time.monotonic() + timeout
+        under_way.session.link.pump()  # what has come meanwhile counts, however little time is left
         self._do(under_way.session, lambda _, deadline: self._finish(under_way, deadline), deadline)
 
     def _begin(self, session: Session, posts: Sequence[Post], deadline: float) -> UnderWay:
