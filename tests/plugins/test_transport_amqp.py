@@ -216,7 +216,7 @@ def test_a_queue_that_was_made_otherwise_is_used_as_it_is(transport: AmqpTranspo
 def test_what_came_back_goes_to_celery_s_workers_when_none_of_ours_is_left(
     rabbitmq_url: str, kombu_channel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("celeriac_plugins.transports.amqp.line.LANE_STAY", 300)
+    monkeypatch.setattr("celeriac_plugins.transports.amqp.queues.LANE_STAY", 300)
     transport = make(rabbitmq_url)
     send(transport, "a")
     transport.reject(take(transport, 1), started=False)
@@ -653,7 +653,7 @@ def test_a_ladder_that_was_deleted_is_made_again(
 @pytest.fixture
 def long_hold(monkeypatch: pytest.MonkeyPatch) -> float:
     """Messages leave the ladder so many seconds before they are due: time for a test to look at those that are held."""
-    for module in ("", ".line", ".sorting"):
+    for module in ("", ".posting", ".sorting"):
         monkeypatch.setattr(f"celeriac_plugins.transports.amqp{module}.HOLD", 3.0)
     return 3.0
 

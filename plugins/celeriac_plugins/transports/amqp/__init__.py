@@ -23,9 +23,11 @@ from . import envelope, methods, wire
 from .dead import DeadLetters
 from .envelope import FRESH, History
 from .fan_out import FanOut
-from .line import HOLD, LatePost, Line, Post
+from .line import Line
 from .names import lane_name, queue_name
 from .place import Place
+from .posting import HOLD, LatePost, Post, Posting
+from .queues import Queues
 from .receiving import Receiving
 from .repeats import Repeats
 from .replies import Replies
@@ -59,24 +61,26 @@ class AmqpTransport(Transport):
             self.capabilities = self.capabilities - {"priority"}
         self._now = options.clock.time
         self._line = Line(place)
-        self._settling = Settling(self._line, options.clock.time)
-        self._receiving = Receiving(place, self._line, self._settling, options)
-        self._dead = DeadLetters(self._line, options.clock)
-        self._fan_out = FanOut(place, self._line, self._receiving.heartbeat, options.clock)
-        self._replies = Replies(place, self._line, self._receiving.heartbeat)
+        self._queues = Queues(self._line)
+        self._posting = Posting(self._line, self._queues)
+        self._settling = Settling(self._line, self._posting, options.clock.time)
+        self._receiving = Receiving(place, self._line, self._queues, self._posting, self._settling, options)
+        self._dead = DeadLetters(self._line, self._queues, self._posting, options.clock)
+        self._fan_out = FanOut(place, self._line, self._posting, self._receiving.heartbeat, options.clock)
+        self._replies = Replies(place, self._line, self._posting, self._receiving.heartbeat)
 
     # publishing
 
     def publish(self, batch: Sequence[Publication], timeout: float) -> None:
         deadline = time.monotonic() + timeout
-        self._line.post(self._for_now(batch, timeout), deadline - time.monotonic())
+        self._posting.post(self._for_now(batch, timeout), deadline - time.monotonic())
 
     def begin_publish(self, batch: Sequence[Publication], timeout: float) -> Callable[[float], None]:
         deadline = time.monotonic() + timeout
         posts = self._for_now(batch, timeout)
         if not posts:
             return nothing_left
-        return partial(self._line.finish, self._line.begin(posts, deadline - time.monotonic()))
+        return partial(self._posting.finish, self._posting.begin(posts, deadline - time.monotonic()))
 
     def _for_now(self, batch: Sequence[Publication], timeout: float) -> list[Post]:
         """What goes into the queues themselves. The rest is in the ladder of delays when this returns."""
@@ -91,7 +95,7 @@ class AmqpTransport(Transport):
                 posts.append(Post(queue, "", queue_name(queue), envelope.write(message, History(0, due), most, table)))
             else:
                 late.append(LatePost(queue, due, envelope.write(message, History(0, due), most, table)))
-        self._line.post_late(late, self._now, timeout)
+        self._posting.post_late(late, self._now, timeout)
         return posts
 
     # receiving
@@ -139,11 +143,11 @@ class AmqpTransport(Transport):
 
     def queues(self) -> list[str]:
         self._line.touch()
-        return self._line.used
+        return self._queues.used
 
     def counts(self, queue: str) -> QueueCounts:
         self._receiving.barrier()  # acknowledgements that are under way make the broker push more
-        ready = sum(self._line.ready_in(name) or 0 for name in (queue_name(queue), lane_name(queue)))
+        ready = sum(self._queues.ready_in(name) or 0 for name in (queue_name(queue), lane_name(queue)))
         self._receiving.barrier()
         return QueueCounts(ready + len(self._receiving.waiting_here(queue)))
 
@@ -157,7 +161,7 @@ class AmqpTransport(Transport):
     def purge(self, queue: str) -> int:
         dropped = self._receiving.drop_waiting(queue)
         for name in (queue_name(queue), lane_name(queue)):
-            if self._line.ready_in(name) is not None:
+            if self._queues.ready_in(name) is not None:
                 (reply,) = self._line.order(lambda channel, name=name: [methods.queue_purge(channel, name)])  # type: ignore[misc]
                 dropped += int.from_bytes(reply.arguments[:4], "big")
         return dropped

@@ -21,6 +21,8 @@ _FEW: Final = 8
 """Up to so many, exactly as many are held as were asked for; beyond, the next ones are fetched meanwhile."""
 _GETS: Final = 500
 """Questions that are asked at once."""
+_PROOF: Final = 1.5
+"""Seconds in which a broker that is there gives a sign of life."""
 
 
 class Asking:
@@ -99,3 +101,13 @@ def ask_nothing(intake: Intake, patience: float) -> None:
     """A question whose answer comes behind all that was sent before."""
     frame = methods.exchange_declare(intake.channel.number, "amq.direct", "", passive=True)
     intake.channel.ask([frame], time.monotonic() + patience)
+
+
+def ask_for_a_sign(intake: Intake) -> None:
+    """Raises OSError: there is none."""
+    try:
+        ask_nothing(intake, _PROOF)
+    except TimeoutError:
+        error = ConnectionError("the broker gives no sign of life")
+        intake.link.fail(error)
+        raise error from None

@@ -22,9 +22,12 @@ from celeriac.specs.transport import DeadLetter
 
 from . import envelope, methods
 from .envelope import FRESH
-from .line import Line, Post, Session
+from .line import Line
 from .link import GET_OK, Channel, ChannelClosed
 from .names import DEAD, DEAD_LOCK, queue_name
+from .posting import Post, Posting
+from .queues import Queues
+from .session import Session
 
 T = TypeVar("T")
 
@@ -44,8 +47,10 @@ _Found = list[tuple[DeadLetter, int]]
 
 
 class DeadLetters:
-    def __init__(self, line: Line, clock: Clock) -> None:
+    def __init__(self, line: Line, queues: Queues, posting: Posting, clock: Clock) -> None:
         self._line = line
+        self._queues = queues
+        self._posting = posting
         self._clock = clock
         self._mine = Lock()
 
@@ -56,7 +61,7 @@ class DeadLetters:
 
     def trim(self, limit: int) -> None:
         """Drop the oldest ones beyond the limit."""
-        number = self._line.ready_in(DEAD) or 0
+        number = self._queues.ready_in(DEAD) or 0
         if number > limit:
             self._look(lambda found, _: (None, [tag for _, tag in found[: max(len(found) - limit, 0)]]))
 
@@ -81,7 +86,7 @@ class DeadLetters:
         def work(found: _Found, _: Session) -> tuple[int, list[int]]:
             chosen = [(letter, tag) for letter, tag in found if letter.id in names]
             most = self._line.largest_properties
-            self._line.post(
+            self._posting.post(
                 [
                     Post(each.queue, "", queue_name(each.queue), envelope.write(each.message, FRESH, most))
                     for each, _ in chosen
@@ -108,7 +113,7 @@ class DeadLetters:
 
         def look(session: Session, deadline: float) -> T:
             with self._mine, self._lock(session, deadline):
-                self._line.declare_dead(session, deadline)
+                self._queues.declare_dead(session, deadline)
                 channel = session.link.open_channel(deadline)
                 try:
                     result, done = work(list(_all(channel, deadline)), session)

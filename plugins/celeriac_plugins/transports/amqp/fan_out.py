@@ -19,9 +19,10 @@ from celeriac_plugins._shared.pidbox import REPLY, parted
 
 from . import envelope
 from .envelope import FRESH
-from .line import Line, Post
+from .line import Line
 from .names import TOPICS, queue_name
 from .place import Place
+from .posting import Post, Posting
 from .subscription import SENT, TOPIC, AmqpSubscription
 
 _PIDBOX: Final = ".pidbox"
@@ -51,9 +52,10 @@ def address_of(topic: str) -> Address:
 class FanOut:
     """Sends, and knows who listens through it."""
 
-    def __init__(self, place: Place, line: Line, heartbeat: float, clock: Clock) -> None:
+    def __init__(self, place: Place, line: Line, posting: Posting, heartbeat: float, clock: Clock) -> None:
         self._place = place
         self._line = line
+        self._posting = posting
         self._heartbeat = heartbeat
         self._clock = clock
         self._lock = Lock()
@@ -79,7 +81,7 @@ class FanOut:
         message = Message(headers, {"delivery_mode": _TRANSIENT}, payload)
         content = envelope.write(message, FRESH, self._line.largest_properties)
         kind, durable = address.kind, address.is_durable
-        self._line.shout(address.exchange, kind, durable, Post("", address.exchange, address.key, content))
+        self._posting.shout(address.exchange, kind, durable, Post("", address.exchange, address.key, content))
 
     def subscribe(self, topics: Sequence[str]) -> AmqpSubscription:
         return self._listening(topics, [address_of(topic) for topic in topics])

@@ -12,8 +12,8 @@ from celeriac.message import Delivery
 
 from .asking import Asking, ask_nothing
 from .intake import Intake
-from .line import Line
 from .link import ChannelClosed
+from .posting import Posting
 from .settling import Settling
 from .sorting import Sorting
 
@@ -24,11 +24,11 @@ _PATIENCE: Final = 2.0
 class GivingBack:
     """Done when the transport is closed, and when nobody has come for what was pushed."""
 
-    def __init__(self, settling: Settling, sorting: Sorting, asking: Asking, line: Line) -> None:
+    def __init__(self, settling: Settling, sorting: Sorting, asking: Asking, posting: Posting) -> None:
         self._settling = settling
         self._sorting = sorting
         self._asking = asking
-        self._line = line
+        self._posting = posting
 
     def all_of(self, intake: Intake, is_wanted: Callable[[], bool]) -> None:
         """Unless it turns out to be wanted."""
@@ -49,7 +49,7 @@ class GivingBack:
         if not ready:
             return
         try:
-            self._line.post([self._settling.again(each, each.count - 1, due) for each, due in ready], _PATIENCE)
+            self._posting.post([self._settling.again(each, each.count - 1, due) for each, due in ready], _PATIENCE)
         except TransportDown:  # then they stay here
             with self._settling.lock:
                 for each, due in ready:

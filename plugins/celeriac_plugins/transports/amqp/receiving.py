@@ -20,20 +20,21 @@ from celeriac.message import Delivery
 from celeriac.specs.transport import TransportOptions
 from celeriac_plugins._shared.forks import tell_of_forks
 
-from .asking import MOST, Asking, ask_nothing
+from .asking import MOST, Asking, ask_for_a_sign, ask_nothing
 from .dial import dial
 from .giving_back import GivingBack
 from .intake import Intake
-from .line import PATIENCE, Line, Session
+from .line import PATIENCE, Line
 from .link import ChannelClosed
 from .place import Place
+from .posting import Posting
+from .queues import Queues
+from .session import Session
 from .settling import Settling
 from .sorting import Sorting
 
 _SILENCE: Final = 3.0
 """Seconds without a word from the broker after which who waits for messages asks for one."""
-_PROOF: Final = 1.5
-"""Seconds in which a broker that is there gives one."""
 _NEGLECTED: Final = 0.5
 """Seconds without a receive after which what was pushed in advance is given back."""
 
@@ -41,9 +42,13 @@ _NEGLECTED: Final = 0.5
 class Receiving:
     """The receives of one transport."""
 
-    def __init__(self, place: Place, line: Line, settling: Settling, options: TransportOptions) -> None:
+    def __init__(
+        self, place: Place, line: Line, queues: Queues, posting: Posting, settling: Settling, options: TransportOptions
+    ) -> None:
         self._place = place
         self._line = line
+        self._queues = queues
+        self._posting = posting
         self._settling = settling
         self._now = options.clock.time
         self.heartbeat = max(place.heartbeat or options.lease / 3, 1.0)
@@ -55,9 +60,9 @@ class Receiving:
     def _start_afresh(self) -> None:
         self._settling.start_afresh()
         self._lock = self._settling.lock
-        self._sorting = Sorting(self._settling, self._line, self._now)
+        self._sorting = Sorting(self._settling, self._queues, self._now)
         self._asking = Asking(self._settling, self._sorting)
-        self._giving_back = GivingBack(self._settling, self._sorting, self._asking, self._line)
+        self._giving_back = GivingBack(self._settling, self._sorting, self._asking, self._posting)
         self._turns = count()
         self._wakes: deque[None] = deque()
         self._waiting = 0
@@ -126,21 +131,12 @@ class Receiving:
                 if deadline is not None and now >= deadline:
                     return False
             if time.monotonic() - link.heard >= _SILENCE:
-                self._ask_for_a_sign(intake)
+                ask_for_a_sign(intake)
 
     def _first_due(self, intake: Intake) -> float | None:
         """When the first of those that are held until they are due is so, by the monotonic clock."""
         early = intake.early
         return time.monotonic() + max(early[0].due - self._now(), 0.0) if early else None
-
-    def _ask_for_a_sign(self, intake: Intake) -> None:
-        """Raises OSError: there is none."""
-        try:
-            ask_nothing(intake, _PROOF)
-        except TimeoutError:
-            error = ConnectionError("the broker gives no sign of life")
-            intake.link.fail(error)
-            raise error from None
 
     def _take_in_order(self, intake: Intake, queues: tuple[str, ...], limit: int) -> list[Delivery]:
         """What is here, and room for more is made. What came back through a lane waits for what the queue itself
@@ -165,9 +161,9 @@ class Receiving:
     def _declare(self, queues: tuple[str, ...]) -> None:
         def work(session: Session, deadline: float) -> None:
             for queue in queues:
-                self._line.declare(session, queue, deadline)
+                self._queues.declare(session, queue, deadline)
 
-        if not self._line.knows(queues):
+        if not self._queues.knows(queues):
             self._line.use(work)
 
     def _connected(self) -> Intake:

@@ -22,11 +22,12 @@ from celeriac.specs.transport import ReplyBox
 from . import envelope, methods
 from .dial import dial
 from .envelope import FRESH
-from .line import PATIENCE, Line, Post
+from .line import PATIENCE, Line
 from .link import Channel, ChannelClosed, Link
 from .listener import Listener
 from .names import queue_name
 from .place import Place
+from .posting import Post, Posting
 
 _AHEAD: Final = 1000
 """Replies that the broker pushes before it hears that some were taken."""
@@ -39,9 +40,10 @@ _LONGEST: Final = 30 * 86_400
 class Replies:
     """Sends them, and knows the boxes that listen through it."""
 
-    def __init__(self, place: Place, line: Line, patience: float) -> None:
+    def __init__(self, place: Place, line: Line, posting: Posting, patience: float) -> None:
         self._place = place
         self._line = line
+        self._posting = posting
         self._patience = patience
         self._lock = Lock()
         self._boxes: WeakSet[AmqpReplyBox] = WeakSet()
@@ -60,7 +62,7 @@ class Replies:
             )
             posts.append(Post("", "", queue_name(address), envelope.write(passing, FRESH, most)))
         if posts:
-            self._line.post_to_anyone(posts)
+            self._posting.post_to_anyone(posts)
 
     def listen(self, life: float, timeout: float) -> AmqpReplyBox:
         box = AmqpReplyBox(self._place, self._line, self._patience, life, timeout)

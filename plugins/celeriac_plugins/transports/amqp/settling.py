@@ -13,15 +13,17 @@ from . import envelope, methods
 from .envelope import History
 from .holdings import Holdings, token_of
 from .intake import Intake
-from .line import PATIENCE, LatePost, Line, Post
+from .line import PATIENCE, Line
 from .names import lane_name
+from .posting import LatePost, Post, Posting
 
 
 class Settling:
     """What one transport holds, and the connection through which it came. `now` tells the Unix time."""
 
-    def __init__(self, line: Line, now: Callable[[], float]) -> None:
+    def __init__(self, line: Line, posting: Posting, now: Callable[[], float]) -> None:
         self._line = line
+        self._posting = posting
         self._now = now
         self.start_afresh()
 
@@ -50,12 +52,12 @@ class Settling:
         Raises:
             TransportDown: they are still held.
         """
-        self._line.post(posts, PATIENCE)
+        self._posting.post(posts, PATIENCE)
         self.acknowledge(deliveries, done=False)
 
     def move_up(self, deliveries: Sequence[Delivery], posts: Sequence[LatePost]) -> None:
         """The same, into the ladder."""
-        self._line.post_late(posts, self._now, PATIENCE)
+        self._posting.post_late(posts, self._now, PATIENCE)
         self.acknowledge(deliveries, done=False)
 
     def acknowledge(self, deliveries: Iterable[Delivery], *, done: bool = True) -> None:

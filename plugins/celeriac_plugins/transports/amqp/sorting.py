@@ -10,16 +10,17 @@ from celeriac.message import Delivery
 
 from . import envelope
 from .intake import Intake
-from .line import HOLD, Line
+from .posting import HOLD
+from .queues import Queues
 from .settling import Settling
 
 
 class Sorting:
     """Done by whoever looks at the intake, under its lock. `now` tells the Unix time."""
 
-    def __init__(self, settling: Settling, line: Line, now: Callable[[], float]) -> None:
+    def __init__(self, settling: Settling, queues: Queues, now: Callable[[], float]) -> None:
         self._settling = settling
-        self._line = line
+        self._queues = queues
         self._now = now
         self._reader = envelope.Reader()
 
@@ -36,7 +37,7 @@ class Sorting:
                 channel.cancelled.clear()
                 for queue in [queue for queue, pair in intake.consumed.items() if gone & set(pair)]:
                     del intake.consumed[queue]
-                    self._line.forget(queue)
+                    self._queues.forget(queue)
             if intake.again:
                 self._recount(intake)
             if intake.far:
