@@ -82,7 +82,8 @@ class PublishClauses(TransportClauses):
         ends = [transport.begin_publish([Publication("q", message(name))], PATIENCE) for name in ("one", "two")]
         for end in ends:
             end(PATIENCE)
-        assert names(take(transport, 2)) == ["one", "two"]
+        received = names(take(transport, 2))
+        assert (received if self.supports("order") else sorted(received)) == ["one", "two"]
         assert take_now(transport) == []
 
     def test_a_publish_that_was_begun_and_given_up_does_not_disturb_the_next(self, transport: Transport) -> None:
