@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from hiredis import HiredisError, ReplyError
 
 from .redis_errors import Faces
-from .redis_link import Command, Link, Script
+from .redis_link import Command, Link, Script, fine
 from .redis_place import Place
 from .redis_wire import wire_to
 
@@ -49,11 +49,7 @@ class Line:
         """
 
         def work(link: Link, deadline: float) -> list[Any]:
-            replies = link.call(commands, deadline)
-            for reply in replies:
-                if isinstance(reply, ReplyError):
-                    raise reply
-            return replies
+            return fine(link.call(commands, deadline))
 
         return self._use(work, timeout)
 

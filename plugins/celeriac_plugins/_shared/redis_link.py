@@ -34,14 +34,26 @@ _GRACE = 0.25
 
 
 def with_texts(*command: str, texts: Sequence[bytes]) -> bytes:
-    """A command that ends in many long texts, as it goes over the wire: hiredis, which copies them twice, takes five
-    times as long for these (and half as long for short ones)."""
+    """A command that ends in many long texts, as it goes over the wire: hiredis takes several times as long for these
+    (and half as long for short ones)."""
     parts = [b"*%d" % (len(command) + len(texts))]
     for text in (*(word.encode() for word in command), *texts):
         parts.append(b"\r\n$%d\r\n" % len(text))
         parts.append(text)
     parts.append(b"\r\n")
     return b"".join(parts)
+
+
+def fine(replies: list[Any]) -> list[Any]:
+    """The same replies.
+
+    Raises:
+        ReplyError: the first of them that is one.
+    """
+    for reply in replies:
+        if isinstance(reply, ReplyError):
+            raise reply
+    return replies
 
 
 def _packed(command: Command) -> bytes:
@@ -119,10 +131,7 @@ class Link:
         replies = self.call([("EVALSHA", script.digest, *rest), *commands], deadline)
         if isinstance(replies[0], ReplyError) and str(replies[0]).startswith("NOSCRIPT"):
             replies = self.call([("EVAL", script.source, *rest), *commands], deadline)
-        for reply in replies:
-            if isinstance(reply, ReplyError):
-                raise reply
-        return replies
+        return fine(replies)
 
     def send(self, commands: Sequence[Command], deadline: float) -> None:
         """Write the commands; their replies are to be read."""

@@ -26,6 +26,7 @@ from celeriac_plugins._shared.redis_link import with_texts
 from celeriac_plugins._shared.redis_place import Place
 
 from . import envelope, scripts
+from .claims import LEASES_LIFE
 from .dead import DeadLetters
 from .fan_out import FanOut
 from .garbage import Garbage
@@ -35,7 +36,6 @@ from .receiving import Receiving
 from .replies import Replies
 
 _BELL_LIFE = 3600
-_LEASES_LIFE = 7 * 86_400
 
 
 class RedisTransport(Transport):
@@ -152,7 +152,7 @@ class RedisTransport(Transport):
                 *self._keys.layout,
                 math.ceil(max(now, now + lease - self._peers_timeout)),
                 int((now + lease) * 1000),
-                int(lease) + _LEASES_LIFE,
+                int(lease) + LEASES_LIFE,
                 *tokens,
             ),
         )

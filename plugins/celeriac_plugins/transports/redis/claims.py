@@ -15,7 +15,7 @@ from typing import Any, Final
 from hiredis import ReplyError
 
 from celeriac.message import Delivery
-from celeriac_plugins._shared.redis_link import Command, Link
+from celeriac_plugins._shared.redis_link import Command, Link, fine
 
 from . import envelope, scripts
 from .keys import Keys, QueueKeys
@@ -25,7 +25,7 @@ LARGE: Final = 16_384
 BUDGET: Final = 1_048_576
 """Bytes after which a claim ends: very many large messages together cost the server several times what they cost in
 portions."""
-_LEASES_LIFE: Final = 7 * 86_400
+LEASES_LIFE: Final = 7 * 86_400
 """Seconds for which the set of leases stays when nobody touches it; without it, kombu's time-out holds."""
 
 
@@ -52,7 +52,7 @@ class Terms:
 
     @property
     def life(self) -> int:
-        return int(self.lease) + _LEASES_LIFE
+        return int(self.lease) + LEASES_LIFE
 
 
 class Claim:
@@ -137,9 +137,9 @@ class LargeClaim(Claim):
             ("LMOVE", source, keys.apart(token), "RIGHT", "LEFT")
             for (_, source), token in zip(places, tokens, strict=True)
         ]
-        *_, done = _fine(link.call([("MULTI",), *note, *moves, ("EXEC",)], deadline))
+        *_, done = fine(link.call([("MULTI",), *note, *moves, ("EXEC",)], deadline))
         missing = []
-        for (each, _), token, text in zip(places, tokens, _fine(done[len(note) :]), strict=True):
+        for (each, _), token, text in zip(places, tokens, fine(done[len(note) :]), strict=True):
             if text is None:  # others were faster
                 missing.append(token)
                 continue
@@ -158,7 +158,7 @@ class LargeClaim(Claim):
             arguments = (*keys.layout, terms.now, terms.now - terms.span, *names)
             link.run(scripts.LOOK, (*keys.held, *delayed), arguments, deadline)
         lists = [name for each in terms.queues for name in each.lists]
-        lengths = _fine(link.call([("LLEN", name) for name in lists], deadline))
+        lengths = fine(link.call([("LLEN", name) for name in lists], deadline))
         width = len(keys.steps)
         return {each.name: lengths[at * width : (at + 1) * width] for at, each in enumerate(terms.queues)}
 
@@ -174,10 +174,3 @@ class LargeClaim(Claim):
                 places.append((each, each.lists[at]))
             giving = [each for each in giving if any(lengths[each.name])]
         return places
-
-
-def _fine(replies: list[Any]) -> list[Any]:
-    for reply in replies:
-        if isinstance(reply, ReplyError):
-            raise reply
-    return replies

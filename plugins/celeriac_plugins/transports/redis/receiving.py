@@ -19,14 +19,14 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
 
-from hiredis import HiredisError, ReplyError
+from hiredis import HiredisError
 
 from celeriac.message import Delivery
 from celeriac.specs.transport import TransportOptions
 from celeriac_plugins._shared.forks import tell_of_forks
 from celeriac_plugins._shared.redis_dial import dial
 from celeriac_plugins._shared.redis_line import PATIENCE, Line
-from celeriac_plugins._shared.redis_link import Command, Link, readable
+from celeriac_plugins._shared.redis_link import Command, Link, fine, readable
 
 from . import claims
 from .claims import Claim, LargeClaim, ScriptedClaim, Terms
@@ -228,9 +228,7 @@ class Receiving:
         if seat.link is None:
             deadline = time.monotonic() + PATIENCE
             seat.link = dial(self._place, deadline, self._faces)
-            (reply,) = seat.link.call([("CLIENT", "TRACKING", "ON", "OPTIN", "NOLOOP")], deadline)
-            if isinstance(reply, ReplyError):
-                raise reply
+            fine(seat.link.call([("CLIENT", "TRACKING", "ON", "OPTIN", "NOLOOP")], deadline))
         return seat.link
 
     def _show(self, seat: Seat, link: Link, queues: Sequence[QueueKeys], deadline: float) -> None:
@@ -284,11 +282,7 @@ class Receiving:
                 seat.look_at = now
 
     def _tell(self, seat: Seat, *commands: Command) -> list[Any]:
-        replies = self._link(seat).call(commands, time.monotonic() + PATIENCE)
-        for reply in replies:
-            if isinstance(reply, ReplyError):
-                raise reply
-        return replies
+        return fine(self._link(seat).call(commands, time.monotonic() + PATIENCE))
 
     def _sleep(self, seat: Seat, seconds: float) -> None:
         link = self._link(seat)
