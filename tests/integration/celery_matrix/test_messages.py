@@ -198,7 +198,7 @@ class TestProtocol1:
         get(old.call("celery", "echo", "linked", link=old.signature("celery", "write")))
         members = [old.signature("celery", "add", number, 1) for number in range(3)]
         assert get(celery.chord(members)(old.signature("celery", "total"))) == 6
-        assert old.diary() == ["linked"]
+        until(lambda: old.diary() == ["linked"], "the callback runs", PATIENCE)
 
     def test_in_pickle_only_where_it_is_accepted(self, old: Shops) -> None:
         result = old.call("celery", "add", 1, 1, serializer="pickle")
