@@ -71,7 +71,7 @@ class Publication(msgspec.Struct, array_like=True, gc=False):
 class Delivery:
     """A message that a worker holds under a lease."""
 
-    __slots__ = ("count", "message", "queue", "token")
+    __slots__ = ("count", "message", "queue", "source", "token")
 
     def __init__(self, message: Message, queue: str, count: int, token: object) -> None:
         self.message = message
@@ -81,6 +81,8 @@ class Delivery:
         self.token = token
         """The transport's own handle: it names this holding, not just the message, so that a holder whose lease ran
         out cannot settle what another worker holds by now."""
+        self.source = ""
+        """The URL of the broker that it came from, where there are several; the worker's to set."""
 
     def __repr__(self) -> str:
         return f"<Delivery {self.message.task or '?'}[{self.message.id}] from {self.queue!r}, number {self.count}>"

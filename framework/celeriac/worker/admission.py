@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from celeriac import states
@@ -20,6 +21,7 @@ from celeriac.worker.uniqueness import LOOK_AGAIN
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
+    from celeriac.worker.broker import Broker
     from celeriac.worker.inflight import Held, Inflight
     from celeriac.worker.policy import Policies, Policy
     from celeriac.worker.pulse import Pulse
@@ -46,6 +48,7 @@ class Admission:
         revoked: Revoked,
         capabilities: frozenset[str],
         pulse: Pulse,
+        broker: Broker,
     ) -> None:
         self._app = app
         self._inflight = inflight
@@ -53,6 +56,7 @@ class Admission:
         self._revoked = revoked
         self._capabilities = capabilities
         self._pulse = pulse
+        self._broker = broker
         self._accept = app.codec.accepted(app.conf.accept_content)
         self._max_size = app.codec.max_size
         self._policies = policies
@@ -97,7 +101,8 @@ class Admission:
         if later:
             self._put_off(later)
         if early:
-            self._patiently("acknowledge", lambda: self._app.transport.ack(early))
+            acknowledge = partial(self._broker.settle, lambda transport, batch: transport.ack(batch), early)
+            self._patiently("acknowledge", acknowledge)
         if self._app.hooks.task_received:
             self._tell_received(requests)
         if refused:
@@ -118,7 +123,8 @@ class Admission:
 
     def _put_off(self, later: list[tuple[int, Delivery, float]]) -> None:
         delayed = [(delivery, due) for _, delivery, due in later]
-        self._patiently("delay", lambda: self._app.transport.delay(delayed, started=False))
+        delay = partial(self._broker.settle, lambda transport, batch: transport.delay(batch, started=False), delayed)
+        self._patiently("delay", delay)
         self._inflight.release([key for key, _, _ in later])
 
     def _translate(self, deliveries: list[Delivery]) -> None:

@@ -20,6 +20,7 @@ from celeriac.worker.panel import Panel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from celeriac.message import Delivery
     from celeriac.specs.transport import Subscription, Transport
     from celeriac.worker.worker import Worker
 
@@ -128,9 +129,8 @@ class Keeper:
             if item.unique is not None:
                 self._worker.settlement.uniqueness.renew(item.unique)
         held = [item.delivery for item in items if not item.early]
-        for delivery in self._worker.app.transport.renew(held) if held else ():
-            # Settled meanwhile, or its lease ran out while this process stood still: another worker may have it now.
-            logger.debug("no longer held: %r", delivery)
+        if held:
+            self._worker.broker.settle(_renew, held)
         self._renewed = now  # only now: what failed is tried again at once, while the lease still holds
         return True
 
@@ -187,3 +187,9 @@ class Keeper:
         subscription, self._subscription, self._subscribed_to = self._subscription, None, None
         if subscription is not None:
             self._do("leave remote control", subscription.close)
+
+
+def _renew(transport: Transport, held: list[Delivery]) -> None:
+    for delivery in transport.renew(held):
+        # Settled meanwhile, or its lease ran out while this process stood still: another worker may have it now.
+        logger.debug("no longer held: %r", delivery)

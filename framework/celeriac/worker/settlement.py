@@ -23,12 +23,15 @@ from celeriac.message import Publication
 from celeriac.specs.backend import Arrival, Record
 from celeriac.specs.pool import Outcome, Verdict
 from celeriac.worker import join
+from celeriac.worker.broker import T
 from celeriac.worker.patience import patiently
 from celeriac.worker.uniqueness import Uniqueness
 
 if TYPE_CHECKING:
     from celeriac.app import Celeriac
     from celeriac.message import Delivery, Message
+    from celeriac.specs.transport import Transport
+    from celeriac.worker.broker import Broker
     from celeriac.worker.inflight import Held, Inflight
     from celeriac.worker.pace import Pace
     from celeriac.worker.policy import Policies
@@ -40,11 +43,12 @@ task_logger = logging.getLogger("celeriac.worker.task")
 class Settlement:
     """Owns the way from an outcome to the acknowledgement."""
 
-    def __init__(self, app: Celeriac, inflight: Inflight, policies: Policies, pace: Pace) -> None:
+    def __init__(self, app: Celeriac, inflight: Inflight, policies: Policies, pace: Pace, broker: Broker) -> None:
         self._app = app
         self._policies = policies
         self._inflight = inflight
         self._pace = pace
+        self._broker = broker
         self.uniqueness = Uniqueness(app)
         self._waiting: list[Outcome] = []
         self._lock = threading.Lock()
@@ -101,8 +105,7 @@ class Settlement:
     def _give_back(self, outcome: Outcome) -> None:
         held = self._inflight.get(outcome.key)
         if held is not None and not held.early:
-            delivery = held.delivery
-            self._patiently("give back", lambda: self._app.transport.reject([delivery]))
+            self._at_broker("give back", lambda transport, batch: transport.reject(batch), [held.delivery])
         self._inflight.release([outcome.key])
 
     def _settle(self, outcomes: list[Outcome]) -> None:
@@ -145,22 +148,19 @@ class Settlement:
         self._app.caller.publish(follows)
 
     def _acknowledge(self, batch: _Sorted) -> None:
-        # Each try asks for the transport: the watchdog may have made another one.
-        app = self._app
         if batch.acks:
-            self._patiently("acknowledge", lambda: app.transport.ack(batch.acks))
-        if batch.dead and app.transport.supports("dead-letter"):
-            self._patiently("dead-letter", lambda: app.transport.dead_letter(batch.dead))
-        elif batch.dead:
-            # The log is all the evidence that such a transport can keep: `_report` writes it, as an error.
-            dead = [delivery for delivery, _, _ in batch.dead]
-            self._patiently("acknowledge", lambda: app.transport.ack(dead))
+            self._at_broker("acknowledge", lambda transport, acks: transport.ack(acks), batch.acks)
+        if batch.dead:
+            self._at_broker("dead-letter", _bury, batch.dead)
         if batch.requeue:
-            self._patiently("give back", lambda: app.transport.reject(batch.requeue))
+            self._at_broker("give back", lambda transport, requeue: transport.reject(requeue), batch.requeue)
         if batch.unstarted:
-            self._patiently("give back", lambda: app.transport.reject(batch.unstarted, started=False))
+            self._at_broker("give back", _reject_unstarted, batch.unstarted)
         if batch.later:
-            self._patiently("delay", lambda: app.transport.delay(batch.later))
+            self._at_broker("delay", lambda transport, later: transport.delay(later), batch.later)
+
+    def _at_broker(self, what: str, step: Callable[[Transport, list[T]], object], batch: list[T]) -> None:
+        self._patiently(what, partial(self._broker.settle, step, batch))
 
     def _sort(self, outcome: Outcome, item: Held, into: _Sorted) -> None:
         delivery, verdict = item.delivery, outcome.verdict
@@ -308,6 +308,18 @@ class Settlement:
                 hooks.task_dead(app=self._app, delivery=delivery, reason=outcome.reason)
             if hooks.task_settled:
                 hooks.task_settled(app=self._app, delivery=delivery, outcome=outcome)
+
+
+def _reject_unstarted(transport: Transport, unstarted: list[Delivery]) -> None:
+    transport.reject(unstarted, started=False)
+
+
+def _bury(transport: Transport, dead: list[tuple[Delivery, str, str]]) -> None:
+    if transport.supports("dead-letter"):
+        transport.dead_letter(dead)
+    else:
+        # The log is all the evidence that such a transport can keep: `Settlement._report` writes it, as an error.
+        transport.ack([delivery for delivery, _, _ in dead])
 
 
 class _Sorted:

@@ -17,6 +17,7 @@ from celeriac.app import queue_names
 from celeriac.drivers import make_pool
 from celeriac.errors import BackendError, TransportError
 from celeriac.worker.admission import Admission
+from celeriac.worker.broker import Broker
 from celeriac.worker.health import Health
 from celeriac.worker.inflight import Inflight
 from celeriac.worker.keeper import Keeper
@@ -77,7 +78,8 @@ class Worker:
         self.inflight = Inflight()
         self.pace = Pace(conf.worker_prefetch_multiplier)
         self.policies = Policies(app)
-        self.settlement = Settlement(app, self.inflight, self.policies, self.pace)
+        self.broker = Broker(app)
+        self.settlement = Settlement(app, self.inflight, self.policies, self.pace, self.broker)
         self.revoked = Revoked()
         self.pool: Pool = make_pool(app, self.pool_name, self.concurrency)
         if not self.pool.supports("parallel"):
@@ -139,7 +141,14 @@ class Worker:
 
     def _work(self, runner: TaskRunner) -> None:
         self._admission = Admission(
-            self.app, self.inflight, self.settlement, self.policies, self.revoked, self.pool.capabilities, self.pulse
+            self.app,
+            self.inflight,
+            self.settlement,
+            self.policies,
+            self.revoked,
+            self.pool.capabilities,
+            self.pulse,
+            self.broker,
         )
         try:
             self._probes.start()
@@ -258,6 +267,7 @@ class Worker:
             if transport is self.app.transport:
                 raise
             return []  # the watchdog has made another one and closed this
+        self.broker.gave(transport, deliveries)
         pulse.fetched = now = time.monotonic()
         if deliveries:
             pulse.delivered = now
@@ -353,7 +363,7 @@ class Worker:
         held = [item.delivery for _, item in self.inflight.items() if not item.early]
         if held:
             try:
-                self.app.transport.reject(held, started=False)
+                self.broker.settle(lambda transport, batch: transport.reject(batch, started=False), held)
                 for item in [item for _, item in self.inflight.items() if item.unique is not None]:
                     assert item.unique is not None
                     self.settlement.uniqueness.settled(item.unique, item.delivery.message, is_final=False)
