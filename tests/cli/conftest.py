@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -117,12 +118,21 @@ def celeriac(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> s
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
+def _as_in_a_terminal() -> None:
+    """Tests may run in the background of a shell, where interrupts are ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """A ``celeriac`` that runs until it is stopped, and what it has written on standard error."""
 
     def __init__(self, *arguments: str, cwd: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "celeriac", *arguments], cwd=cwd, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "celeriac", *arguments],
+            cwd=cwd,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=_as_in_a_terminal,
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read)

@@ -128,7 +128,7 @@ def test_what_a_killed_worker_held_runs_again_once_within_the_lease_and_a_little
     with worker(tmp_path, "one"), worker(tmp_path, "two"):
         until(lambda: len(Control(app).ping(timeout=0.5)) == 2, "both are up")
         result = app.send_task("hold", ("held", LEASE + 1))
-        until(lambda: runs(behind)["held"], "it runs")
+        until(lambda: behind.hexists("pids", "held"), "it runs")
         os.kill(int(cast(bytes, behind.hget("pids", "held"))), signal.SIGKILL)
         killed = time.monotonic()
         until(lambda: runs(behind)["held"] == 2, "it runs again", timeout=LEASE + 5)

@@ -662,6 +662,9 @@ _HOLD_AND_DIE = """
 import celeriac_plugins.transports.amqp.sorting as sorting
 sorting.HOLD = 3.0
 transport = suite.make(argv[0])
+transport.queues()
+print("connected", flush=True)
+sys.stdin.readline()
 assert transport.receive(["q"], 10, 0.3) == []
 print([len(transport._settling.holdings.held)], flush=True)
 sys.stdin.readline()
@@ -671,9 +674,12 @@ sys.stdin.readline()
 def test_a_worker_that_is_killed_loses_nothing_that_it_held_until_it_is_due(
     rabbitmq_url: str, long_hold: float
 ) -> None:
-    transport, due = make(rabbitmq_url), time.time() + 2.5
-    send(transport, "a", due=due)  # within the time that a message is in its queue
+    transport = make(rabbitmq_url)
     with AnotherProcess(TestAmqpTransport(), _HOLD_AND_DIE, rabbitmq_url) as process:
+        assert process.hear() == "connected"
+        due = time.time() + 2.5
+        send(transport, "a", due=due)  # within the time that a message is in its queue
+        process.tell("go")
         assert process.hear() == "[1]", "it is held, and not shown before it is due"
     (delivery,) = take(transport, 1)
     assert delivery.message.id == "a"

@@ -475,7 +475,7 @@ def test_a_server_that_stands_still_keeps_nobody_waiting_and_is_found_again(own_
         begin = time.monotonic()
         with pytest.raises(TransportDown) as caught:
             transport.publish([Publication("q", message("b"))], timeout=0.3)
-        assert time.monotonic() - begin < 1.0
+        assert time.monotonic() - begin < 3.0, "botocore waits for a minute"
         return str(caught.value)
 
     assert "did not answer within" in fails()
