@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -217,6 +217,71 @@ def test_a_publish_to_a_server_that_stands_still_ends_at_its_deadline(own_redis:
         assert 0.25 < time.monotonic() - begin < 0.6
     own_redis.resume()
     send(transport, "c")
+    transport.close()
+
+
+def begin_publish(transport: RedisTransport, *names: str) -> list[Callable[[float], None]]:
+    """A publish of each, begun in turn."""
+    return [transport.begin_publish([Publication("q", message(name))], 5.0) for name in names]
+
+
+def test_publishes_that_were_begun_end_in_any_order_and_others_may_come_between(transport: RedisTransport) -> None:
+    first, second, third = begin_publish(transport, "a", "b", "c")
+    second(5.0)
+    first(5.0)
+    assert transport.counts("q").ready == 3
+    send(transport, "d")
+    third(5.0)
+    assert ids(take(transport, 4)) == ["a", "b", "c", "d"]
+
+
+def test_a_publish_that_was_begun_is_refused_at_its_end(transport: RedisTransport, behind: redis.Redis) -> None:
+    (fine,) = begin_publish(transport, "a")
+    fine(5.0)
+    behind.set("p", "a text")
+    wrong = transport.begin_publish([Publication("p", message("b", priority=9))], 5.0)
+    (right,) = begin_publish(transport, "c")
+    right(5.0)
+    with pytest.raises(TransportCorrupt, match="WRONGTYPE"):
+        wrong(5.0)
+    assert ids(take(transport, 2)) == ["a", "c"]
+
+
+def test_what_was_begun_on_a_connection_that_broke_is_done_if_its_reply_has_come_and_else_not_known(
+    own_redis: RedisServer,
+) -> None:
+    transport = make(own_redis.url)
+    (answered,) = begin_publish(transport, "a")
+    assert transport.counts("q").ready == 1
+    own_redis.pause()
+    unanswered = begin_publish(transport, "b", "c")
+    own_redis.kill()
+    own_redis.start()
+    with suppress(TransportDown):
+        send(transport, "d")
+    answered(5.0)
+    for finish in unanswered:
+        with pytest.raises(TransportDown, match=f"127.0.0.1:{own_redis.port}"):
+            finish(5.0)
+    send(transport, "e")
+    assert "e" in ids(take(transport, 1) + transport.receive(["q"], 9, 0))
+    transport.close()
+
+
+def test_a_publish_that_was_begun_ends_at_the_deadline_of_its_end_when_the_server_stands_still(
+    own_redis: RedisServer,
+) -> None:
+    transport = make(own_redis.url)
+    send(transport, "a")
+    own_redis.pause()
+    first, second = begin_publish(transport, "b", "c")
+    started = time.monotonic()
+    for finish in (first, second):
+        with pytest.raises(TransportDown, match=f"127.0.0.1:{own_redis.port}"):
+            finish(0.3)
+    assert 0.25 < time.monotonic() - started < 0.6, "the second one knows from the first"
+    own_redis.resume()
+    send(transport, "d")
     transport.close()
 
 

@@ -61,6 +61,28 @@ class Line:
         """
         self._use(lambda link, deadline: link.tell(commands, deadline), timeout)
 
+    def begin(self, commands: Sequence[Command], timeout: float = PATIENCE) -> Callable[[float], list[Any]]:
+        """Send the commands, and return what waits for their replies, within the seconds it is given: as `call`, in two
+        steps. In between, anybody may use the connection.
+
+        Raises:
+            faces.down: not sent within `timeout` seconds.
+        """
+        owed = self._use(lambda link, deadline: link.begin(commands, deadline), timeout)
+
+        def work(link: Link, deadline: float) -> list[Any] | None:
+            return fine(link.collect(owed, deadline)) if link is owed.link else None
+
+        def finish(timeout: float) -> list[Any]:
+            if owed.are_here:
+                return self._checked(lambda: fine(owed.replies))
+            replies = None if owed.link.is_closed else self._use(work, timeout)
+            if replies is None:
+                raise self.faces.down(f"the connection to {self.place.shown} was lost before the server had answered")
+            return replies
+
+        return finish
+
     def run(
         self,
         script: Script,
@@ -82,8 +104,11 @@ class Line:
     def _use(self, work: Callable[[Link, float], T], timeout: float) -> T:
         if self._closed:
             raise self.faces.down(f"{self.place.shown} was closed by this process; make a new object")
+        return self._checked(lambda: self._wire.use(self.place, self.faces, work, timeout))
+
+    def _checked(self, work: Callable[[], T]) -> T:
         try:
-            return self._wire.use(self.place, self.faces, work, timeout)
+            return work()
         except (self.faces.down, self.faces.damaged):
             raise  # from connecting
         except (OSError, HiredisError, ReplyError) as error:

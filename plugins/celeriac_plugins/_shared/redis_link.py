@@ -60,6 +60,19 @@ def _packed(command: Command) -> bytes:
     return command if isinstance(command, bytes) else pack_command(command)
 
 
+@dataclass(slots=True)
+class Owed:
+    """Replies that come before those to later commands, so whoever reads these has read them too."""
+
+    link: Link
+    number: int
+    replies: list[Any]
+
+    @property
+    def are_here(self) -> bool:
+        return len(self.replies) == self.number
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """A Lua script; the server keeps it under its digest once it has seen it."""
@@ -82,8 +95,8 @@ class Link:
         self._replies: deque[Any] = deque()
         self._ahead = b""
         """What is to go out with the next commands."""
-        self._unasked = 0
-        """How many of the next replies nobody waits for."""
+        self._owed: deque[list[Any] | None] = deque()
+        """Where each of the next replies goes; None: nobody waits for it. Those behind them are asked for just now."""
         self.pushes: list[list[Any]] = []
         """Those that came and were not taken yet, oldest first; the first word says what each is."""
         self.used = time.monotonic()
@@ -143,14 +156,29 @@ class Link:
     def tell(self, commands: Sequence[Command], deadline: float) -> None:
         """Write commands now, and have nobody wait for their replies; an error among these breaks the connection."""
         self.send(commands, deadline)
-        self._unasked += len(commands)
-        if self._unasked > _MOST_UNASKED:
+        self._owed.extend([None] * len(commands))
+        if len(self._owed) > _MOST_UNASKED:
             self.listen()
 
     def say(self, command: Command) -> None:
         """Have a command go out ahead of the next ones. Nobody waits for its reply; an error breaks the connection."""
         self._ahead += _packed(command)
-        self._unasked += 1
+        self._owed.append(None)
+
+    def begin(self, commands: Sequence[Command], deadline: float) -> Owed:
+        """Write commands now, and `collect` their replies later; others may be asked for before that."""
+        self.send(commands, deadline)
+        replies: list[Any] = []
+        self._owed.extend([replies] * len(commands))
+        return Owed(self, len(commands), replies)
+
+    def collect(self, owed: Owed, deadline: float) -> list[Any]:
+        """As `call`, for what was begun on this connection."""
+        self._parse()
+        while not owed.are_here:
+            self._feed_by(deadline)
+            self._parse()
+        return owed.replies
 
     def reply(self, deadline: float) -> Any:
         """The next reply; pushes before it are put aside."""
@@ -213,9 +241,11 @@ class Link:
         while len(self._replies) < most and (found := self._reader.gets()) is not _MORE:
             if isinstance(found, PushNotification):
                 self.pushes.append(found)
-            elif self._unasked:
-                self._unasked -= 1
-                if isinstance(found, ReplyError):
+            elif self._owed:
+                replies = self._owed.popleft()
+                if replies is not None:
+                    replies.append(found)
+                elif isinstance(found, ReplyError):
                     raise ConnectionError(str(found))
             else:
                 self._replies.append(found)
@@ -228,6 +258,10 @@ class Link:
 
     def close(self) -> None:
         self._stream.socket.close()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.fileno() < 0
 
 
 def _left(deadline: float) -> float:

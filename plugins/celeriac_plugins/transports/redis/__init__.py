@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -22,7 +22,7 @@ from celeriac.specs.transport import (
 )
 from celeriac_plugins._shared.redis_errors import Faces
 from celeriac_plugins._shared.redis_line import Line
-from celeriac_plugins._shared.redis_link import with_texts
+from celeriac_plugins._shared.redis_link import Command, with_texts
 from celeriac_plugins._shared.redis_place import Place
 
 from . import envelope, scripts
@@ -69,18 +69,35 @@ class RedisTransport(Transport):
         if not batch:
             return
         now = self._now()
-        note = self._queues.note({publication.queue for publication in batch}, now)
-        if len(batch) == 1 or _are_alike(batch):  # ready, and for one list, as usual
-            first = batch[0]
-            queue, place = self._keys.of(first.queue), self._keys.step(first.message.priority)
-            if first.due is None or first.due <= now:
-                texts = self._texts(batch, queue.name, place, now)
-                self._line.call([with_texts("LPUSH", queue.lists[place], texts=texts), *note], timeout)
-                self._queues.noted(note, batch, now)
-                return
-        names, arguments = self._each_to_its_place(batch, now)
-        self._line.run(scripts.PUBLISH, names, arguments, timeout, note)
+        note = self._note(batch, now)
+        if _are_alike(batch, now):
+            self._line.call([self._push(batch, now), *note], timeout)
+        else:
+            names, arguments = self._each_to_its_place(batch, now)
+            self._line.run(scripts.PUBLISH, names, arguments, timeout, note)
         self._queues.noted(note, batch, now)
+
+    def begin_publish(self, batch: Sequence[Publication], timeout: float) -> Callable[[float], None]:
+        now = self._now()
+        if not batch or not _are_alike(batch, now):
+            return super().begin_publish(batch, timeout)
+        note = self._note(batch, now)
+        replies = self._line.begin([self._push(batch, now), *note], timeout)
+
+        def finish(timeout: float) -> None:
+            replies(timeout)
+            self._queues.noted(note, batch, now)
+
+        return finish
+
+    def _note(self, batch: Sequence[Publication], now: float) -> list[Command]:
+        return self._queues.note({publication.queue for publication in batch}, now)
+
+    def _push(self, batch: Sequence[Publication], now: float) -> Command:
+        """What puts messages that are alike into their list."""
+        first = batch[0]
+        queue, place = self._keys.of(first.queue), self._keys.step(first.message.priority)
+        return with_texts("LPUSH", queue.lists[place], texts=self._texts(batch, queue.name, place, now))
 
     def _each_to_its_place(self, batch: Sequence[Publication], now: float) -> tuple[list[str], list[Any]]:
         keys = self._keys
@@ -232,9 +249,12 @@ class RedisTransport(Transport):
         self._line.close()
 
 
-def _are_alike(batch: Sequence[Publication]) -> bool:
-    """Whether they are of one queue and one priority, and due at once."""
-    queue, priority = batch[0].queue, batch[0].message.properties.get("priority")
+def _are_alike(batch: Sequence[Publication], now: float) -> bool:
+    """Whether they are ready and for one list: of one queue and one priority, as usual."""
+    first = batch[0]
+    if len(batch) == 1:
+        return first.due is None or first.due <= now
+    queue, priority = first.queue, first.message.properties.get("priority")
     return all(
         each.queue == queue and each.due is None and each.message.properties.get("priority") == priority
         for each in batch
