@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from celeriac.message import Message, priority_of
 
 if TYPE_CHECKING:
@@ -17,65 +19,29 @@ MOST_CHILDREN = 1000
 """So many of the tasks that a run has called are remembered: a run that calls a million is not to hold them all."""
 
 
-class Context:
+class Context(msgspec.Struct, eq=False):
     """The request of a running task. Fields have Celery's names; every one has a value, also for direct calls."""
 
-    __slots__ = (
-        "_children",
-        "_numbers",
-        "app",
-        "args",
-        "called_directly",
-        "delivery_count",
-        "embed",
-        "headers",
-        "hostname",
-        "id",
-        "is_eager",
-        "kwargs",
-        "message",
-        "own_call",
-        "queue",
-        "started",
-        "task",
-    )
-
-    def __init__(
-        self,
-        task: str = "",
-        id: str | None = None,
-        args: list[Any] | None = None,
-        kwargs: dict[str, Any] | None = None,
-        headers: dict[str, Any] | None = None,
-        *,
-        called_directly: bool = True,
-        is_eager: bool = False,
-        queue: str | None = None,
-        delivery_count: int = 1,
-        embed: dict[str, Any] | None = None,
-        hostname: str | None = None,
-        message: Message | None = None,
-        app: Celeriac | None = None,
-    ) -> None:
-        self.app = app
-        self.task = task
-        self.id = id
-        self.args = args if args is not None else []
-        self.kwargs = kwargs if kwargs is not None else {}
-        self.headers = headers if headers is not None else {}
-        self.called_directly = called_directly
-        self.is_eager = is_eager
-        self.queue = queue
-        self.delivery_count = delivery_count
-        self.embed = embed if embed is not None else {}
-        self.hostname = hostname
-        self.message = message
-        """The message that this run is of; None for a call that was none."""
-        self.started = 0.0
-        """When the run began, by `time.perf_counter`."""
-        self.own_call = False
-        """The task's class has a `__call__` of its own, which is about to call ours."""
-        self._children: list[Any] | None = None
+    task: str = ""
+    id: str | None = None
+    args: list[Any] = msgspec.field(default_factory=list)
+    kwargs: dict[str, Any] = msgspec.field(default_factory=dict)
+    headers: dict[str, Any] = msgspec.field(default_factory=dict)
+    called_directly: bool = True
+    is_eager: bool = False
+    queue: str | None = None
+    delivery_count: int = 1
+    embed: dict[str, Any] = msgspec.field(default_factory=dict)
+    hostname: str | None = None
+    message: Message | None = None
+    """The message that this run is of; None for a call that was none."""
+    app: Celeriac | None = None
+    started: float = 0.0
+    """When the run began, by `time.perf_counter`."""
+    own_call: bool = False
+    """The task's class has a `__call__` of its own, which is about to call ours."""
+    _children: list[Any] | None = None
+    _numbers: dict[str, int] | None = None
 
     @property
     def reply_to(self) -> str | None:
@@ -252,8 +218,9 @@ class Context:
 
     def number_of(self, what: str) -> int:
         """How often this run has asked for the number of this: 0 the first time."""
-        numbers: dict[str, int] = getattr(self, "_numbers", {})  # few runs ask: until then there is none
-        self._numbers = numbers
+        if self._numbers is None:
+            self._numbers = {}
+        numbers = self._numbers
         numbers[what] = numbers.get(what, -1) + 1
         return numbers[what]
 

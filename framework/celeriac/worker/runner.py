@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from celeriac import states
 from celeriac.context import Context, current
 from celeriac.errors import (
@@ -35,26 +37,21 @@ if TYPE_CHECKING:
     import asyncio
 
     from celeriac.app import Celeriac
+    from celeriac.task import Task
     from celeriac.worker.policy import Policies, Policy
 
 
 logger = logging.getLogger("celeriac.worker")
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """A request whose body has been decoded and fits its task."""
 
-    __slots__ = ("args", "context", "kwargs", "policy", "request", "started", "task")
-
-    def __init__(self, request: Request, policy: Policy, context: Context) -> None:
-        assert policy.task is not None
-        self.request = request
-        self.policy = policy
-        self.task = policy.task
-        self.context = context
-        self.args = context.args
-        self.kwargs = context.kwargs
-        self.started = 0.0
+    request: Request
+    policy: Policy
+    task: Task[..., Any]
+    context: Context
+    started: float = 0.0
 
 
 class _Unrunnable(Exception):
@@ -84,7 +81,8 @@ class TaskRunner:
             if request.finished is not None:
                 return self._resumed(call)
             self._before(call)
-            value = call.policy.function(*call.args, **call.kwargs)
+            context = call.context
+            value = call.policy.function(*context.args, **context.kwargs)
             if call.task.is_async:
                 # The loop would otherwise run it in the context of its own first use.
                 value = self._loop().run(value, context=copy_context())
@@ -109,9 +107,9 @@ class TaskRunner:
                 return self._resumed(call)
             self._before(call)
             if call.task.is_async:
-                value = await call.policy.function(*call.args, **call.kwargs)
+                value = await call.policy.function(*call.context.args, **call.context.kwargs)
             else:
-                value = await asyncio.to_thread(call.policy.function, *call.args, **call.kwargs)
+                value = await asyncio.to_thread(call.policy.function, *call.context.args, **call.context.kwargs)
             return self._success(call, value)
         except asyncio.CancelledError as error:
             return self._ended(call, _why_cancelled(request, error))
@@ -128,7 +126,7 @@ class TaskRunner:
         context = Context(request.message.task, request.message.id, headers=request.message.headers)
         if policy.task is None:
             return Outcome(request.key, Verdict.DEAD, reason=describe(error), detail=detail)
-        return self._failure(Call(request, policy, context), error, detail)
+        return self._failure(Call(request, policy, policy.task, context), error, detail)
 
     def process_started(self) -> None:
         """In a child: own connections, and the plugins' turn."""
@@ -181,14 +179,13 @@ class TaskRunner:
             task.check_arguments(args, kwargs)
         except TypeError as error:
             raise _Unrunnable(str(error)) from error
-        if type(embed) is dict and not any(embed.values()):
-            embed = None  # nothing follows, as usual: nobody has to look for each of what might
+        if embed is None or (type(embed) is dict and not any(embed.values())):
+            embed = {}  # nothing follows, as usual: nobody has to look for each of what might
         context = Context(
-            name, message.id, args if type(args) is list else list(args), kwargs, headers,
-            called_directly=False, queue=request.queue, delivery_count=request.count, embed=embed,
-            hostname=self._hostname, message=message, app=self._app,
+            name, message.id, args if type(args) is list else list(args), kwargs, headers, False, False,
+            request.queue, request.count, embed, self._hostname, message, self._app,
         )  # fmt: skip
-        return Call(request, policy, context)
+        return Call(request, policy, task, context)
 
     def _unrunnable(self, request: Request, error: Exception) -> Outcome:
         reason = str(error) if isinstance(error, _Unrunnable) else describe(error)
@@ -201,9 +198,9 @@ class TaskRunner:
             meta = {"pid": os.getpid(), "hostname": self._hostname}
             self._app.store_state(call.context.id or "", states.STARTED, meta)
         if hooks.task_prerun:
-            hooks.task_prerun(app=self._app, context=call.context, args=call.args, kwargs=call.kwargs)
+            hooks.task_prerun(app=self._app, context=call.context, args=call.context.args, kwargs=call.context.kwargs)
         if call.policy.handlers:
-            call.task.before_start(call.context.id or "", call.args, call.kwargs)
+            call.task.before_start(call.context.id or "", call.context.args, call.context.kwargs)
 
     # ending
 
@@ -232,9 +229,16 @@ class TaskRunner:
         if hooks.task_postrun:
             hooks.task_postrun(app=self._app, context=context, state=states.SUCCESS, result=value)
         if call.policy.handlers:
-            self._tell(call, call.task.on_success, value, context.id or "", call.args, call.kwargs)
+            self._tell(call, call.task.on_success, value, context.id or "", context.args, context.kwargs)
             self._tell(
-                call, call.task.after_return, states.SUCCESS, value, context.id or "", call.args, call.kwargs, None
+                call,
+                call.task.after_return,
+                states.SUCCESS,
+                value,
+                context.id or "",
+                context.args,
+                context.kwargs,
+                None,
             )
 
     @staticmethod
@@ -283,7 +287,7 @@ class TaskRunner:
             app.hooks.task_retry(app=app, context=context, error=control.exc, countdown=countdown)
         if call.policy.handlers:
             info = ErrorInfo(traceback, error)
-            self._tell(call, call.task.on_retry, error, context.id or "", call.args, call.kwargs, info)
+            self._tell(call, call.task.on_retry, error, context.id or "", context.args, context.kwargs, info)
         state = None if self._ignores(call) else states.RETRY
         reason = f"retry in {countdown:.3g}s: {describe(error)}" if control.exc else f"retry in {countdown:.3g}s"
         runtime = time.perf_counter() - call.started
@@ -304,8 +308,10 @@ class TaskRunner:
                 app.hooks.task_postrun(app=app, context=context, state=state, result=error)
             if call.policy.handlers:
                 info = ErrorInfo(traceback, error)
-                self._tell(call, call.task.on_failure, error, context.id or "", call.args, call.kwargs, info)
-                self._tell(call, call.task.after_return, state, error, context.id or "", call.args, call.kwargs, info)
+                self._tell(call, call.task.on_failure, error, context.id or "", context.args, context.kwargs, info)
+                self._tell(
+                    call, call.task.after_return, state, error, context.id or "", context.args, context.kwargs, info
+                )
         stored = None if self._ignores(call) and not call.policy.keeps_errors else state
         publications = after_failure(app, context, error, traceback) if context.embed else []
         expected = isinstance(error, call.task.throws) if call.task.throws else False
