@@ -1,4 +1,4 @@
-"""The tasks of `shop`, on the Redis that SHOP_URL names."""
+"""The tasks of `shop`, on the Redis that SHOP_URL names; with SHOP_RESULTS, results are there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from shop import add, app, work
 
-app.conf.update({"broker_url": os.environ["SHOP_URL"], "result_backend": os.environ["SHOP_URL"]}, "redis_shop")
+broker = os.environ["SHOP_URL"]
+app.conf.update({"broker_url": broker, "result_backend": os.environ.get("SHOP_RESULTS", broker)}, "redis_shop")
 
 __all__ = ["add", "app", "work"]

@@ -1,19 +1,27 @@
-"""Several brokers (A11), over Redis: the first one is not there, or goes away."""
+"""Several brokers (A11): the first one is not there, or goes away, or each of them in turns."""
 
 from __future__ import annotations
 
 import socket
+import threading
 import time
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from celeriac import Celeriac
+from celeriac.errors import TransportDown
 from celeriac.specs.transport import QueueCounts
+from servers.rabbitmq_server import RabbitServer, own_rabbitmq
 from servers.redis_server import RedisServer, own_redis, redis_server, shared_redis
+from worker_process import WorkerProcess, until
 from working import wait_until, working
 
-__all__ = ["own_redis", "redis_server", "shared_redis"]
+__all__ = ["own_rabbitmq", "own_redis", "redis_server", "shared_redis"]
+
+Server = RedisServer | RabbitServer
 
 
 def closed_port() -> str:
@@ -67,3 +75,90 @@ def test_a11_a_task_during_which_the_broker_dies_keeps_nobody_from_the_next_brok
         wait_until(lambda: app.brokers.url == following, 20)
         assert add.delay(3, 4).get(timeout=20) == 7
     assert app.transport.counts("celery") == QueueCounts()
+
+
+class Caller:
+    """Calls a task every few milliseconds, whichever broker is there."""
+
+    def __init__(self, app: Celeriac) -> None:
+        self.published: set[int] = set()
+        self.refused: set[int] = set()
+        self._app = app
+        self._numbers = count()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(0.005):
+            self.call()
+
+    def call(self) -> int:
+        number = next(self._numbers)
+        try:
+            self._app.send_task("shop.work", (number, 0.002))
+            self.published.add(number)
+        except TransportDown:
+            self.refused.add(number)
+        return number
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def other_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    (tmp_path / "other").mkdir()
+    server = RedisServer(tmp_path / "other", keep=True)
+    yield server
+    server.stop()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("second", "pool"), [("other_redis", "solo"), ("other_redis", "prefork"), ("own_rabbitmq", "threads")]
+)
+def test_a11_the_books_balance_while_two_brokers_die_in_turns(
+    redis_server: RedisServer,
+    own_redis: RedisServer,
+    second: str,
+    pool: str,
+    tmp_path: Path,
+    diary: Callable[[], list[str]],
+    request: pytest.FixtureRequest,
+) -> None:
+    """What lies at one of them is received when the worker comes back to it."""
+    brokers: list[Server] = [own_redis, request.getfixturevalue(second)]
+    urls = ";".join(broker.url for broker in brokers)
+    environment = {"SHOP_URL": urls, "SHOP_RESULTS": redis_server.url, "CELERIAC_WORKER_LEASE": "2"}
+
+    def executed() -> set[int]:
+        return {int(line.split()[1]) for line in diary() if line.startswith("end")}
+
+    def leave(broker: Server) -> None:
+        """Of the two, the worker uses the other one from now on."""
+        broker.kill()
+        number = caller.call()
+        until(lambda: number in executed(), f"a task runs without {broker.url}")
+        broker.start()
+
+    app = Celeriac("client", broker=urls, backend=redis_server.url)
+    with app, WorkerProcess(tmp_path, "-P", pool, "-c", "2", app="redis_shop", **environment) as worker:
+        caller = Caller(app)
+        try:
+            until(executed, "the worker works")
+            for _ in range(2):
+                for broker in brokers:
+                    time.sleep(0.5)
+                    leave(broker)
+        finally:
+            caller.stop()
+        for one, other in (brokers, reversed(brokers)):
+            leave(one)
+            with Celeriac("look", broker=other.url) as look:
+                until(lambda look=look: look.transport.counts("celery") == QueueCounts(), "all that is there is done")  # type: ignore[misc]
+        assert caller.published <= executed()
+        assert worker.stop() == 0
+    assert len(caller.published) > 200
+    assert not (executed() - caller.published - caller.refused)
