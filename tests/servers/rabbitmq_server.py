@@ -24,6 +24,8 @@ from urllib.parse import quote
 
 import pytest
 
+from servers.standstill import stand_still
+
 PATIENCE = 60.0
 """Seconds; a start takes five, and more on a busy machine."""
 PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -167,7 +169,7 @@ class RabbitServer:
         self.process.wait()
 
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        stand_still(self.process.pid)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import redis
 
+from servers.standstill import stand_still
+
 PATIENCE = 10.0
 
 
@@ -82,7 +84,7 @@ class RedisServer:
         self.process.wait()
 
     def pause(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
+        stand_still(self.process.pid)
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from servers.redis_server import free_port
+from servers.standstill import stand_still
 
 PATIENCE = 20.0
 PACKAGES = {"moto": "moto", "flask": "flask", "flask_cors": "flask-cors", "boto3": "boto3", "pycurl": "pycurl"}
@@ -66,7 +67,7 @@ class SqsServer:
         return False
 
     def pause(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
+        stand_still(self.process.pid)
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
