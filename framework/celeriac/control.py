@@ -41,12 +41,14 @@ class Control:
 
         Raises:
             UnsupportedCapability: the transport has no fan-out.
+            TransportDown: the broker cannot be reached.
         """
-        if not self._app.transport.supports("fan-out"):
+        transport = self._app.find_broker()
+        if not transport.supports("fan-out"):
             raise UnsupportedCapability("the transport has no fan-out, so workers cannot be reached by remote control")
         ticket = new_id()
         topic = f"{REPLY_TOPIC}.{ticket}"
-        subscription = self._app.transport.subscribe([topic]) if reply else None
+        subscription = transport.subscribe([topic]) if reply else None
         message = {
             "method": command,
             "arguments": dict(arguments or {}),
@@ -56,7 +58,7 @@ class Control:
             "ticket": ticket,
             "reply_to": {"exchange": REPLY_TOPIC, "routing_key": topic} if reply else None,
         }
-        self._app.transport.broadcast(TOPIC, json.dumps(message).encode())
+        transport.broadcast(TOPIC, json.dumps(message).encode())
         if subscription is None:
             return []
         limit = limit if limit is not None else len(destination) if destination is not None else None

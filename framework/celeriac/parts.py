@@ -9,6 +9,7 @@ from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from celeriac.clock import Clock
+from celeriac.errors import TransportDown
 from celeriac.lamport import LamportClock
 from celeriac.moment import Moment
 from celeriac.settings.pending import PendingSettings
@@ -287,6 +288,26 @@ class Parts:
                 return True
         Thread(target=_close, args=(failed,), name="celeriac-close", daemon=True).start()
         return True
+
+    def find_broker(self) -> Transport:
+        """The transport; of several brokers, that of the first one that answers. For those who look once: workers and
+        callers go on from one to the next as they work.
+
+        Raises:
+            TransportDown: none of them answers.
+        """
+        for others in reversed(range(len(self.brokers))):
+            transport = self.transport
+            if len(self.brokers) < 2:
+                break
+            try:
+                transport.queues()
+                break
+            except TransportDown:
+                if not others:
+                    raise
+                self.fail_over(transport)
+        return transport
 
     # life
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from celeriac import Celeriac
+from celeriac.cli.root import cli
+from celeriac.control import Control
 from celeriac.errors import TransportDown
 from celeriac.specs.transport import QueueCounts
 from servers.rabbitmq_server import RabbitServer, own_rabbitmq
@@ -75,6 +80,47 @@ def test_a11_a_task_during_which_the_broker_dies_keeps_nobody_from_the_next_brok
         wait_until(lambda: app.brokers.url == following, 20)
         assert add.delay(3, 4).get(timeout=20) == 7
     assert app.transport.counts("celery") == QueueCounts()
+
+
+def test_a11_who_asks_workers_or_looks_at_queues_finds_the_broker_that_answers(redis_server: RedisServer) -> None:
+    urls = f"{closed_port()};{redis_server.url}"
+    with Celeriac("shop", broker=redis_server.url, backend=redis_server.url) as app, working(app):
+        assert app.task(name="add")(lambda x, y: x + y).delay(1, 2).get(timeout=20) == 3
+        with Celeriac("other", broker=urls) as other:
+            assert len(Control(other).ping()) == 1
+        for words in (("status",), ("queue", "list")):
+            found = CliRunner().invoke(cli, ["-b", urls, *words, "--json"])
+            assert found.exit_code == 0, found.output
+            assert len(json.loads(found.stdout)) == 1
+    nobody = CliRunner().invoke(cli, ["-b", f"{closed_port()};{closed_port()}", "queue", "list"])
+    assert nobody.exit_code == 1
+    assert "cannot be reached" in nobody.stderr
+
+
+def test_a11_who_hears_events_hears_them_from_the_next_broker(
+    redis_server: RedisServer, own_redis: RedisServer
+) -> None:
+    heard: list[Any] = []
+    with (
+        Celeriac("monitor", broker=[own_redis.url, redis_server.url]) as monitor,
+        Celeriac("shop", broker=redis_server.url) as app,
+    ):
+        receiver = monitor.events.Receiver(handlers={"mine-one": heard.append})
+        receiver.listen()
+        thread = threading.Thread(target=receiver.capture)
+        thread.start()
+        own_redis.kill()
+
+        def is_heard() -> bool:
+            app.events.send("mine-one", number=1)
+            time.sleep(0.05)
+            return bool(heard)
+
+        wait_until(is_heard, 20)
+        receiver.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+        receiver.close()
 
 
 class Caller:

@@ -50,12 +50,14 @@ class Session:
 
         Raises:
             UsageError: neither an app nor a broker is named.
+            TransportDown: of several brokers, none answers.
         """
         app = self.any_app
         if self.app_name is None and app.conf.broker_url is None:
             raise click.UsageError(
                 "neither an app nor a broker is named; write -A and the app's module, or -b and a URL"
             )
+        app.find_broker()
         return app
 
     @property

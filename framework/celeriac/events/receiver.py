@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from celeriac.control import Control
@@ -48,9 +49,10 @@ class EventReceiver:
             TransportDown: the broker cannot be reached.
         """
         if self._subscription is None:
-            if not self._app.transport.supports("fan-out"):
+            transport = self._app.find_broker()
+            if not transport.supports("fan-out"):
                 raise UnsupportedCapability("the transport has no fan-out, so events cannot be heard")
-            self._subscription = self._app.transport.watch()
+            self._subscription = transport.watch()
             if wakeup:
                 self.wakeup_workers()
 
@@ -104,13 +106,26 @@ class EventReceiver:
             self._subscription.close()
             self._subscription = None
 
-    def _receive(self, timeout: float | None) -> list[Event]:
+    def _listening(self) -> Subscription:
+        self.listen()
         assert self._subscription is not None
+        return self._subscription
+
+    def _leave(self) -> None:
+        """Listen at another broker from now on; of a single one, the subscription connects anew by itself."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            with suppress(TransportError):
+                subscription.close()
+
+    def _receive(self, timeout: float | None) -> list[Event]:
         try:
-            payloads = self._subscription.receive(timeout)
+            payloads = self._listening().receive(timeout)
         except TransportError as error:
             logger.warning("cannot hear events: %s; trying again", error)
             time.sleep(PAUSE if timeout is None else min(PAUSE, timeout))
+            if len(self._app.brokers) > 1:
+                self._leave()
             return []
         events: list[Event] = []
         for _, payload in payloads:
