@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from celeriac import states
 from celeriac.specs.pool import CAPABILITIES, Outcome, Pool, Verdict
 from celeriac.testing.suite.pool.clauses import PoolClauses, Staged
@@ -107,6 +109,7 @@ class RunClauses(PoolClauses):
         on.begin(*(ask(key, "wait", on.gate("gate")) for key in range(5)))
         eventually(lambda: len(on.pool.running()) == 2, "two run")
         eventually(lambda: len(on.runner.ran()) >= 2, "two have begun")
+        time.sleep(0.1)  # a third one, of a pool that is too wide, may be a moment behind them
         assert len(on.runner.ran()) == 2
         on.open("gate")
         on.wait(*range(5))
