@@ -75,11 +75,12 @@ def test_a11_a_task_during_which_the_broker_dies_keeps_nobody_from_the_next_brok
         own_redis.kill()
         time.sleep(0.1)  # so that the acknowledgement finds the connection dead
 
-    with app, working(app, pool=pool):
-        fatal.delay()
-        wait_until(lambda: app.brokers.url == following, 20)
-        assert add.delay(3, 4).get(timeout=20) == 7
-    assert app.transport.counts("celery") == QueueCounts()
+    with app:
+        with working(app, pool=pool):
+            fatal.delay()
+            wait_until(lambda: app.brokers.url == following, 20)
+            assert add.delay(3, 4).get(timeout=20) == 7
+        assert app.transport.counts("celery") == QueueCounts()
 
 
 def test_a11_who_asks_workers_or_looks_at_queues_finds_the_broker_that_answers(redis_server: RedisServer) -> None:

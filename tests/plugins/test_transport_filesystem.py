@@ -8,6 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from celeriac.specs.transport import QueueCounts, TransportOptions
 from celeriac.testing import ManualClock
 from celeriac.testing.suite import TransportSuite
 from celeriac.testing.suite.another_process import AnotherProcess
+from celeriac.testing.suite.transport.background import Background
 from celeriac_plugins.transports.filesystem import FilesystemTransport, listing
 from celeriac_plugins.transports.filesystem.listing import Changes, Listing
 from celeriac_plugins.transports.filesystem.names import READY, Name, micros
@@ -192,6 +194,20 @@ def _failing(number: int, call: Any, *, after: int) -> Any:
 
 
 class TestSafety:
+    def test_many_that_come_to_a_new_folder_at_once_all_find_it(self, tmp_path: Path) -> None:
+        for number in range(40):
+            transports = [make(tmp_path / str(number)) for _ in range(4)]
+            gate = threading.Barrier(len(transports))
+
+            def come(transport: FilesystemTransport, gate: threading.Barrier = gate) -> list[str]:
+                gate.wait()
+                return ids(receive(transport))
+
+            arrivals = [Background(partial(come, transport)) for transport in transports]
+            assert [each.result() for each in arrivals] == [[]] * len(transports)
+            for transport in transports:
+                transport.close()
+
     def test_with_fsync_the_message_and_its_folder_are_on_the_disk_before_publish_returns(
         self, transport: FilesystemTransport, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -87,6 +87,8 @@ class Wire:
             self._drop()
             link = None
         if link is None:
+            if not self._users:
+                raise faces.down(f"{place.shown} was closed by this process while it waited for its turn")
             link = self._link = dial(place, deadline, faces)
             self._db, self._proved = place.db, {place.db}
             self.connections += 1

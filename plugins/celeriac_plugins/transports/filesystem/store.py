@@ -45,7 +45,8 @@ class Store:
         """Make the folders; readable by our own user only when the outermost is ours to make."""
         if not os.path.isdir(self.root):  # noqa: PTH112
             os.makedirs(self.root, mode=0o700, exist_ok=True)  # noqa: PTH103
-        for folder in (self.staging, self.owners, self.broadcasts, self._queues):
+        # The staging folder comes last: where it is, another process takes all of them to be there.
+        for folder in (self.owners, self.broadcasts, self._queues, self.staging):
             Path(folder).mkdir(exist_ok=True)
         if self.sync:
             sync_folder(self.root)

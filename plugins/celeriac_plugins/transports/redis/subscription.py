@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Lock
-from typing import Any
 
 from hiredis import HiredisError, ReplyError
 
@@ -54,7 +53,7 @@ class RedisSubscription(Subscription):
         self._heard: list[tuple[str, bytes]] = []
         tell_of_forks(self)
         try:
-            self._use(self._open)
+            self._use(_nothing)
         except BaseException:
             self._bell.close()
             raise
@@ -72,11 +71,12 @@ class RedisSubscription(Subscription):
                 self._use(partial(self._wait, seconds=min(left, _SILENCE)))
         return []
 
-    def _use(self, work: Any) -> None:
+    def _use(self, work: Callable[[Link], None]) -> None:
         try:
             if self._link is None:
-                self._open(None)
-            work(self._link)
+                self._open()
+            if self._link is not None:  # else it was closed meanwhile
+                work(self._link)
         except (self._line.faces.down, self._line.faces.damaged):
             raise  # from the other connection
         except (OSError, HiredisError) as error:
@@ -87,8 +87,8 @@ class RedisSubscription(Subscription):
             self._drop()
             raise
 
-    def _open(self, link: Link | None) -> None:
-        if link is not None or self._closed:
+    def _open(self) -> None:
+        if self._closed:
             return
         deadline = time.monotonic() + PATIENCE
         link = dial(self._line.place, deadline, self._line.faces)
@@ -183,3 +183,7 @@ class RedisSubscription(Subscription):
             self._closed = True
             self._boxes = []
             self._reading = Lock()
+
+
+def _nothing(_link: Link) -> None:
+    """To be connected is all."""
