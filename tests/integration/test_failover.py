@@ -19,6 +19,7 @@ from celeriac.cli.root import cli
 from celeriac.control import Control
 from celeriac.errors import TransportDown
 from celeriac.specs.transport import QueueCounts
+from celeriac_plugins.transports.redis import RedisTransport
 from servers.rabbitmq_server import RabbitServer, own_rabbitmq
 from servers.redis_server import RedisServer, own_redis, redis_server, shared_redis
 from worker_process import WorkerProcess, until
@@ -81,6 +82,37 @@ def test_a11_a_task_during_which_the_broker_dies_keeps_nobody_from_the_next_brok
             wait_until(lambda: app.brokers.url == following, 20)
             assert add.delay(3, 4).get(timeout=20) == 7
         assert app.transport.counts("celery") == QueueCounts()
+
+
+def test_a11_what_cannot_be_acknowledged_before_its_run_does_not_run_until_it_comes_back(
+    redis_server: RedisServer, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledge = RedisTransport.ack
+    urls = [own_redis.url, redis_server.url]
+    app = Celeriac("shop", broker=urls, backend=redis_server.url, worker_lease=1)
+    add = app.task(name="add")(lambda x, y: x + y)
+    runs: list[int] = []
+    once = app.task(name="once", delivery="at_most_once")(runs.append)
+
+    def too_late(transport: RedisTransport, batch: Any) -> None:
+        if transport.options.url == own_redis.url and not failures:
+            failures.append(batch)
+            own_redis.kill()
+            time.sleep(0.1)
+        acknowledge(transport, batch)
+
+    failures: list[Any] = []
+    monkeypatch.setattr(RedisTransport, "ack", too_late)
+    with app, working(app):
+        once.delay(7)
+        wait_until(lambda: failures, 20)
+        assert add.delay(3, 4).get(timeout=20) == 7
+        assert runs == []
+        own_redis.start()
+        app.fail_over(app.transport)  # as if the other one did not answer
+        wait_until(lambda: runs, 20)
+        time.sleep(1.5)
+        assert runs == [7]
 
 
 def test_a11_who_asks_workers_or_looks_at_queues_finds_the_broker_that_answers(redis_server: RedisServer) -> None:

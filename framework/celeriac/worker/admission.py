@@ -102,12 +102,26 @@ class Admission:
             self._put_off(later)
         if early:
             acknowledge = partial(self._broker.settle, lambda transport, batch: transport.ack(batch), early)
-            self._patiently("acknowledge", acknowledge)
+            acknowledged = self._patiently("acknowledge", acknowledge)
+            if len(acknowledged) < len(early):
+                requests = self._leave_unacknowledged(requests, acknowledged)
         if self._app.hooks.task_received:
             self._tell_received(requests)
         if refused:
             self._settlement.done(refused)
         return requests
+
+    def _leave_unacknowledged(self, requests: list[Request], acknowledged: list[Delivery]) -> list[Request]:
+        """Without those that cannot be acknowledged before their run any more, since their broker is gone: they come
+        back there."""
+        fine = {id(delivery) for delivery in acknowledged}
+        left = {
+            request.key
+            for request in requests
+            if (held := self._inflight.get(request.key)) is not None and held.early and id(held.delivery) not in fine
+        }
+        self._inflight.release([*left])
+        return [request for request in requests if request.key not in left]
 
     def _tell_received(self, requests: list[Request]) -> None:
         for request in requests:

@@ -32,21 +32,22 @@ class Broker:
             for delivery in deliveries:
                 delivery.source = transport.options.url
 
-    def settle(self, step: Callable[[Transport, list[T]], object], batch: list[T]) -> None:
-        """Do one step with those that came from the broker in use. When it does not answer, the next one is in use.
+    def settle(self, step: Callable[[Transport, list[T]], object], batch: list[T]) -> list[T]:
+        """Do one step with those that came from the broker in use, and return them. When it does not answer, the next
+        one is in use.
 
         Raises:
             TransportError: from the step.
         """
         transport = self._app.transport  # asked for each time: the watchdog may have made another one
         there = self._of(transport, batch) if self._has_others else batch
-        if not there:
-            return
-        try:
-            step(transport, there)
-        except TransportError:
-            self._app.fail_over(transport)
-            raise
+        if there:
+            try:
+                step(transport, there)
+            except TransportError:
+                self._app.fail_over(transport)
+                raise
+        return there
 
     def _of(self, transport: Transport, batch: list[T]) -> list[T]:
         url = transport.options.url
