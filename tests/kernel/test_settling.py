@@ -45,6 +45,22 @@ def test_at_most_once_loses_nothing_that_has_not_started(app: Celeriac, pool: st
     assert sorted(entry[1][0] for entry in app.ran) == list(range(300))  # type: ignore[attr-defined]
 
 
+def test_a_worker_in_a_test_is_drained_when_what_was_acknowledged_before_its_run_has_ended(app: Celeriac) -> None:
+    ended: list[int] = []
+
+    @app.task(name="slow")
+    def slow(number: int) -> None:
+        time.sleep(0.05)
+        ended.append(number)
+        if number:
+            app.tasks["slow"].delay(number - 1)
+
+    with start_worker(app, delivery="at_most_once") as worker:
+        slow.delay(3)
+        worker.drain()
+        assert ended == [3, 2, 1, 0]
+
+
 def test_at_most_once_does_not_run_a_rejected_task_forever_nor_bury_what_is_gone(app: Celeriac) -> None:
     with start_worker(app, delivery="at_most_once") as worker:
         result = app.tasks["rejected"].delay()

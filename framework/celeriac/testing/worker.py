@@ -47,8 +47,18 @@ class WorkerInTest:
         return self.app.transport.dead_letters()
 
     def _idle(self) -> bool:
+        # What is acknowledged before its run is with the worker alone, so that has to be idle before and after the look
+        # at the queues, and to have done nothing in between.
+        done = self._done_if_resting()
         counts = [self.app.transport.counts(queue) for queue in self.worker.queues]
-        return not any(count.ready or count.held for count in counts) and not self.worker.settlement.is_busy
+        is_empty = not any(count.ready or count.held for count in counts)
+        return done is not None and is_empty and self._done_if_resting() == done
+
+    def _done_if_resting(self) -> int | None:
+        """How many tasks the worker has settled; None when it is at work."""
+        worker = self.worker
+        done = sum(worker.settlement.counts.values())
+        return None if len(worker.inflight) or worker.settlement.is_busy else done
 
 
 @contextmanager
