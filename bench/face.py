@@ -3,8 +3,9 @@
     python bench/face.py
 
 Counted is the time of the CPU, of calling and of running with results, over the memory transport: the broker's share is
-the smallest there, so the face's is the largest. Both acknowledge after the run. The exit status is 1 when the face has
-less than 0.9 of the native throughput, of tasks that are called and run.
+the smallest there, so the face's is the largest. Both acknowledge after the run. What counts is the best round of each:
+other work on the machine only ever adds to the time. The exit status is 1 when the face has less than 0.9 of the native
+throughput, of tasks that are called and run.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 from celeriac import Celeriac
@@ -70,9 +70,9 @@ def main() -> int:
         rounds.append((found[native], found[face]))
     ratio = 0.0
     for at, name in enumerate(("called", "run", "called and run")):
-        ratio = median(ours[at] / plain[at] for plain, ours in rounds)
-        figures = [f"{median(each[side][at] for each in rounds):,.0f}" for side in (0, 1)]
-        print(f"{name}: {figures[0]} natively, {figures[1]} with the face, in a second of the CPU: {ratio:.2f} of it")
+        plain, ours = (max(each[side][at] for each in rounds) for side in (0, 1))
+        ratio = ours / plain
+        print(f"{name}: {plain:,.0f} natively, {ours:,.0f} with the face, in a second of the CPU: {ratio:.2f} of it")
     return int(ratio < LIMIT)
 
 
