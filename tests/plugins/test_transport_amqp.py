@@ -412,7 +412,7 @@ def test_a_publish_to_a_server_that_stands_still_ends_at_its_deadline(
         begin = time.monotonic()
         with pytest.raises(TransportDown):
             transport.publish([Publication("q", message("b"))], timeout=0.3)
-        assert 0.25 < time.monotonic() - begin < 0.6
+        assert 0.25 < time.monotonic() - begin < 1.0
     own_rabbitmq.resume()
     send(transport, "c")
     transport.close()
@@ -444,8 +444,8 @@ def test_a_publish_that_was_begun_ends_at_the_deadline_of_its_end_when_the_serve
     started = time.monotonic()
     for finish in (first, second):
         with pytest.raises(TransportDown, match=f"127.0.0.1:{own_rabbitmq.port}"):
-            finish(0.3)
-    assert 0.25 < time.monotonic() - started < 0.6, "the second one knows from the first"
+            finish(1.0)
+    assert 0.95 < time.monotonic() - started < 1.9, "the second one knows from the first"
     own_rabbitmq.resume()
     send(transport, "d")
     transport.close()
@@ -473,7 +473,7 @@ def test_a_server_that_is_short_of_memory_takes_nothing_and_gives_what_it_has(ow
         begin = time.monotonic()
         with pytest.raises(TransportDown, match=r"memory|answer"):
             transport.publish([Publication("q", message("c"))], timeout=0.5)
-        assert time.monotonic() - begin < 0.9
+        assert time.monotonic() - begin < 1.5
     other = make(own_rabbitmq.url)
     first, second = take(transport, 2)
     transport.ack([first])
