@@ -72,6 +72,7 @@ def _wrapping(message: Message, history: History) -> bytes:
 
 def _properties(message: Message, history: History, table: Table) -> bytes:
     own, headers = message.properties, message.headers
+    _check_headers(tuple(headers))
     mark = "" if "delivery_mode" in own else "-"
     if mark or history is not FRESH:
         due = "" if history.due is None else repr(history.due)
@@ -97,6 +98,14 @@ def _order(names: tuple[str, ...]) -> tuple[bytes, tuple[tuple[str, Callable[[An
     flags = _CONTENT_TYPE | _CONTENT_ENCODING | _HEADERS | _DELIVERY_MODE
     found = [each for each in _OTHERS if each[0] in names]
     return _FLAGS.pack(flags | sum(flag for _, flag, _ in found)), tuple((name, put) for name, _, put in found)
+
+
+@lru_cache(1000)
+def _check_headers(names: tuple[str, ...]) -> None:
+    """Raises Inexpressible for names that would be taken for the message's history, or for a broker's."""
+    for name in names:
+        if name == HISTORY or name.startswith(_DEATHS):
+            raise Inexpressible(f"the header {name!r} would not come back")
 
 
 @lru_cache(100)

@@ -54,6 +54,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     "truth": {"a": True, "b": False, "c": 0, "d": 1},
     "unicode": {"Schlüssel": "Grüße, 🥬, \u2028, \x00"},
     "quotes": {"argsrepr": "('it\\'s', \"x\")", "kwargsrepr": "{}"},
+    "of-brokers": {"x-celeriac": "1", "x-death": [], "x-delivery-count": 3},
     "long": {"argsrepr": "x" * 100_000},
 }
 
