@@ -3,8 +3,8 @@
 Celery's message *is* an AMQP message: its headers are the table of headers, its properties are properties. Two things
 are added. A header ``x-celeriac`` where a message has a history: ``2;1700000000.25;-`` says that two deliveries have
 begun, when it is due, and (-) that its sender gave no delivery mode. And a message which AMQP cannot express (a header
-of more than 64 bits, a property that the protocol does not have) travels whole in its body, in our own packing; only
-workers of ours read that, and Celery could not have sent it.
+of more than 64 bits, one with the name of ours or of a broker's, a property that the protocol does not have) travels
+whole in its body, in our own packing; only workers of ours read that.
 """
 
 from __future__ import annotations
