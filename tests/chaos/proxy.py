@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Self
 
+from servers.ports import free_port
+
 HOST = "127.0.0.1"
 PATIENCE = 10.0
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -27,7 +29,7 @@ class Proxy:
         self._pairs: set[_Pair] = set()
         self._is_swallowing = False
         self._listener: asyncio.Server | None = None
-        self.port = 0
+        self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="chaos-proxy", daemon=True)
         self._thread.start()
@@ -78,7 +80,6 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._listener = await self._loop.create_server(self._accept, HOST, self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def _restore(self) -> None:
         self._is_swallowing = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from celeriac.control import Control
 from celeriac.errors import TransportDown
 from celeriac.specs.transport import QueueCounts
 from celeriac_plugins.transports.redis import RedisTransport
+from servers.ports import free_port
 from servers.rabbitmq_server import RabbitServer, own_rabbitmq
 from servers.redis_server import RedisServer, own_redis, redis_server, shared_redis
 from worker_process import WorkerProcess, until
@@ -32,9 +32,7 @@ Server = RedisServer | RabbitServer
 
 def closed_port() -> str:
     """A URL at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"redis://127.0.0.1:{taken.getsockname()[1]}/0"
+    return f"redis://127.0.0.1:{free_port()}/0"
 
 
 def test_a11_with_the_first_redis_down_calls_and_workers_use_the_second(redis_server: RedisServer) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from celeriac import Celeriac, probe
 from celeriac.specs.transport import QueueCounts
-from servers.redis_server import RedisServer, free_port, own_redis
+from servers.ports import free_port
+from servers.redis_server import RedisServer, own_redis
 from worker_process import HERE, WorkerProcess, until
 
 __all__ = ["own_redis"]

@@ -14,8 +14,9 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.errors import TransportDown
+from servers.ports import free_port
 from servers.rabbitmq_server import own_rabbitmq
-from servers.redis_server import free_port, own_redis
+from servers.redis_server import own_redis
 from servers.silent_server import black_hole, full_backlog
 
 __all__ = ["own_rabbitmq", "own_redis"]

@@ -18,7 +18,7 @@ from celeriac import Celeriac, probe
 from celeriac.errors import ConfigurationError
 from celeriac.testing import start_worker
 from celeriac.worker.probe_server import LONGEST_REQUEST
-from servers.redis_server import free_port
+from servers.ports import free_port
 from worker_process import until
 
 

@@ -31,7 +31,8 @@ from celeriac.testing.suite.transport.clauses import BrokersClock, message, send
 from celeriac_plugins.transports.amqp import AmqpTransport, envelope, ladder, wire
 from celeriac_plugins.transports.amqp.link import Link
 from celeriac_plugins.transports.amqp.repeats import Repeats
-from servers.rabbitmq_server import RabbitServer, free_ports, own_rabbitmq, rabbitmq_url, shared_rabbitmq
+from servers.ports import free_port
+from servers.rabbitmq_server import RabbitServer, own_rabbitmq, rabbitmq_url, shared_rabbitmq
 from servers.redis_server import RedisServer, redis_server, shared_redis
 from worker_process import until
 
@@ -586,7 +587,7 @@ def test_tls_with_a_checked_certificate(tmp_path: Path) -> None:
     subprocess.run([*make_it, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     server = RabbitServer(
         tmp_path,
-        f"listeners.ssl.1 = 127.0.0.1:{(port := free_ports(1)[0])}",
+        f"listeners.ssl.1 = 127.0.0.1:{(port := free_port())}",
         f"ssl_options.cacertfile = {certificate}",
         f"ssl_options.certfile = {certificate}",
         f"ssl_options.keyfile = {key}",

@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 import pytest
 
+from servers.ports import free_port
 from servers.standstill import stand_still
 
 PATIENCE = 60.0
@@ -42,23 +43,13 @@ def require() -> None:
     pytest.skip(missing)
 
 
-def free_ports(number: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 class RabbitServer:
     """Started when made. `configuration` are lines of rabbitmq.conf."""
 
     def __init__(self, folder: Path, *configuration: str) -> None:
         require()
         self.folder = folder
-        self.port, self.management, self._distribution, self._epmd_port = free_ports(4)
+        self.port, self.management, self._distribution, self._epmd_port = (free_port() for _ in range(4))
         lines = (
             f"listeners.tcp.1 = 127.0.0.1:{self.port}",
             "management.tcp.ip = 127.0.0.1",

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import redis
 
-from servers.redis_server import PATIENCE, RedisServer, binary, free_port
+from servers.ports import free_port
+from servers.redis_server import PATIENCE, RedisServer, binary
 
 NAME = "mymaster"
 

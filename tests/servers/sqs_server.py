@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.redis_server import free_port
+from servers.ports import free_port
 from servers.standstill import stand_still
 
 PATIENCE = 20.0

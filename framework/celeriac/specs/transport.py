@@ -114,7 +114,8 @@ class ReplyBox(Driver):
     @abstractmethod
     def receive(self, timeout: float | None) -> list[Message]:
         """Wait for replies and return them, oldest first; empty when the time is up or after `wake`. Each call, also
-        one that does not wait (0), begins the queue's life anew, and makes a queue that has gone again.
+        one that does not wait (0), begins the queue's life anew, and makes a queue that has gone again. It may return
+        a part of what is there; while anything is, it does not return without some.
 
         Raises:
             TransportDown: the broker cannot be reached; what came before the queue went is lost then.

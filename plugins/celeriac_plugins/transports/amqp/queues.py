@@ -8,7 +8,7 @@ from typing import Final
 
 from . import ladder, methods
 from .line import Line
-from .link import ChannelClosed
+from .link import ChannelClosed, Reply
 from .names import DEAD, DELAYED, lane_name, queue_name
 from .session import Session
 from .wire import read_short
@@ -119,7 +119,12 @@ class Queues:
                 if error.code == _NOT_FOUND:
                     return None
                 raise
-            _, at = read_short(reply.arguments, 0)
-            return int.from_bytes(reply.arguments[at : at + 4], "big")
+            return messages_ready(reply)
 
         return self._line.use(work)
+
+
+def messages_ready(declared: Reply) -> int:
+    """How many messages wait in the queue, by the broker's answer to a declaration of it."""
+    _, at = read_short(declared.arguments, 0)
+    return int.from_bytes(declared.arguments[at : at + 4], "big")

@@ -28,6 +28,7 @@ from .listener import Listener
 from .names import queue_name
 from .place import Place
 from .posting import Post, Posting
+from .queues import messages_ready
 
 _AHEAD: Final = 1000
 """Replies that the broker pushes before it hears that some were taken."""
@@ -100,7 +101,7 @@ class AmqpReplyBox(Listener, ReplyBox):
             try:
                 link, channel = self._open()
                 if timeout is not None and timeout <= 0:
-                    self._barrier(channel)
+                    self._await_all(channel)
                 else:
                     self._wait(link, channel, deadline)
                 return self._take(link, channel)
@@ -129,6 +130,17 @@ class AmqpReplyBox(Listener, ReplyBox):
     def _is_over(self, channel: Channel) -> bool:
         has_ended = channel.cancelled or channel.closed is not None
         return bool(channel.delivered or has_ended or self._called or self._closed)
+
+    def _await_all(self, channel: Channel) -> None:
+        """Until all that the queue holds has arrived, or as much as it pushes before it hears of us. The broker's queue
+        and channel are processes of their own: the queue says that it has handed on everything, and the barrier that
+        the channel has sent that; the queue hands on some hundreds at a time."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            (reply,) = channel.ask([methods.queue_declare(channel.number, self.address, self._arguments)], deadline)
+            self._barrier(channel)
+            if not messages_ready(reply) or len(channel.delivered) >= _AHEAD:
+                return
 
     @staticmethod
     def _barrier(channel: Channel) -> None:

@@ -78,6 +78,14 @@ class ReplyClauses(TransportClauses):
             answer_all(other, box, name)
             assert names(box.receive(0)) == [name]
 
+    def test_all_that_is_there_is_received_without_waiting(self, other: Transport, box: ReplyBox) -> None:
+        ids = [str(number) for number in range(1500)]
+        other.reply([(box.address, answer(each)) for each in ids], LIFE)
+        heard: list[str] = []
+        while come := names(box.receive(0)):
+            heard += come
+        assert heard == ids
+
     def test_each_box_hears_its_own(self, transport: Transport, other: Transport, box: ReplyBox) -> None:
         second = other.listen_for_replies(LIFE, PATIENCE)
         assert second.address != box.address
