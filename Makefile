@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check examples package bench gate chaos format docs clean
+.PHONY: demo test test-failed check examples package bench gate chaos format docs clean
 
 demo: .venv/.installed
 	$(BIN)/celeriac demo
@@ -12,6 +12,10 @@ demo: .venv/.installed
 # Most tests wait: for servers to start, for leases to end. Three at a time take a third of the time on two cores.
 test: .venv/.testing
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadscope
+
+# What failed in the last `make test`, one test at a time.
+test-failed: .venv/.testing
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --exitfirst -rp
 
 check: .venv/.checking
 	$(BIN)/ruff check .
