@@ -164,6 +164,7 @@ FITTING = {
         replies_and_queues_do_not_touch
     """,
     "RepliesLastFirst": """
+        all_that_is_there_is_received_without_waiting
         each_box_hears_its_own
         replies_come_in_order_and_once
         ten_thousand_replies_that_nobody_reads_block_nobody
