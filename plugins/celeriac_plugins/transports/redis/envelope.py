@@ -17,9 +17,11 @@ import base64
 import json
 import math
 import os
+import re
 from typing import Any, Final
 
 import msgspec
+import pybase64
 
 from celeriac.errors import EncodeError
 from celeriac.message import MAX_PRIORITY, UNREADABLE, Message
@@ -29,6 +31,10 @@ _RESERVED: Final = ("delivery_info", "delivery_tag", "body_encoding", "priority"
 _OWN: Final = "x-celeriac-own"
 _PERSISTENT: Final = 2
 _HOLDERS: Final = frozenset({dict, list, tuple})
+_LARGE: Final = 2048
+"""Bytes from which on a body is written and read apart from its envelope: ten times as fast, for 100 KB."""
+_UP_TO_BODY: Final = re.compile(rb'\{(?:"x-celeriac":"[^"\\]*",)? ?"body": ?"')
+"""How envelopes begin, ours and Celery's, also with a head of ours before it."""
 
 
 class _Envelope(msgspec.Struct, gc=False):
@@ -83,14 +89,24 @@ def write(message: Message, queue: str, step: int, since: str, exchange: str = "
     envelope = _Envelope(
         head, message.body, message.content_encoding, message.content_type, message.headers, properties
     )
+    if len(message.body) >= _LARGE:
+        envelope.body = b""
     try:
-        return (
+        text = (
             _encode(envelope)
             if _is_simple(message.headers.values()) and (is_usual or _is_simple(own.values()))
             else _encode_slowly(envelope)
         )
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EncodeError(f"headers and properties take plain values only: {error}") from error
+    return text if envelope.body is message.body else _with_body(text, message.body)
+
+
+def _with_body(text: bytes, body: bytes) -> bytes:
+    """An envelope that was written without its body."""
+    found = _UP_TO_BODY.match(text)
+    assert found is not None
+    return b"".join((text[: found.end()], pybase64.b64encode(body), text[found.end() :]))
 
 
 def _flags(own: dict[str, Any], properties: dict[str, Any]) -> str:
@@ -149,7 +165,7 @@ def read(text: bytes) -> tuple[Message, int]:
 
 def _read(text: bytes) -> tuple[Message, int]:
     try:
-        received = _decode(text)
+        received = _decode(text) if len(text) < _LARGE else _read_large(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         received = _read_slowly(text)
     if received.properties.get("body_encoding") != "base64":
@@ -168,6 +184,18 @@ def _read(text: bytes) -> tuple[Message, int]:
         "binary" if received.content_encoding is None else received.content_encoding,
     )
     return message, begun
+
+
+def _read_large(text: bytes) -> _Received:
+    """Raises ValueError for a body that is not plain base64: JSON may, for one, have its slashes escaped."""
+    found = _UP_TO_BODY.match(text)
+    if found is None:
+        return _decode(text)
+    start = found.end()
+    end = text.index(b'"', start)
+    received = _decode(text[:start] + text[end:])
+    received.body = pybase64.b64decode(memoryview(text)[start:end], validate=True)
+    return received
 
 
 def _own(properties: dict[str, Any], flags: str) -> dict[str, Any]:
