@@ -65,10 +65,10 @@ def test_a_worker_has_three_connections_and_is_quiet_while_idle(
     (tmp_path / "idle_shop.py").write_text(APP)
     options = ("-P", "threads", "-c", str(WIDTH))
     environment = {"PYTHONPATH": str(tmp_path), "URL": own_redis.url.removesuffix("/0")}
+    for _ in range(3 * WIDTH):
+        app.send_task("wait", (0.2,))
+    app.close()
     with WorkerProcess(tmp_path, *options, app="idle_shop", **environment) as worker:
-        for _ in range(3 * WIDTH):
-            app.send_task("wait", (0.2,))
-        app.close()
         until(lambda: cast(int, behind.hlen("unacked")) >= WIDTH, "all its threads are busy")
         assert connections(behind) == 3
         until(lambda: not behind.exists("unacked", "celery", "celery\x06\x169"), "all is done")

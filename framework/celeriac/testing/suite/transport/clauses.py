@@ -111,8 +111,8 @@ def message(name: str, priority: int | None = None, **headers: Any) -> Message:
 def send(
     transport: Transport, *names: str, queue: str = "q", priority: int | None = None, due: float | None = None
 ) -> None:
-    """Publish one message for each name, in one batch."""
-    transport.publish([Publication(queue, message(name, priority), due) for name in names], timeout=PATIENCE)
+    """Publish one message for each name, in one batch; a slow disk may take its time."""
+    transport.publish([Publication(queue, message(name, priority), due) for name in names], timeout=3 * PATIENCE)
 
 
 def take(transport: Transport, number: int = 1, *queues: str) -> list[Delivery]:

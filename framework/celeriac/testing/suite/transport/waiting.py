@@ -127,9 +127,10 @@ class WaitClauses(TransportClauses):
 
     def test_a_message_that_becomes_due_ends_the_wait(self, timed: Transport) -> None:
         self.needs("delay")
-        send(timed, "a", due=time.time() + self.soon)
+        due = time.time() + self.soon
+        send(timed, "a", due=due)
         waiting = Background(lambda: timed.receive(["q"], 1, timeout=None))
-        assert waiting.running(after=SHORT)
+        assert waiting.running(after=SHORT) or time.time() > due
         assert names(waiting.result()) == ["a"]
 
     def test_an_early_due_time_that_comes_in_during_the_wait_shortens_it(self, timed: Transport) -> None:
