@@ -7,7 +7,7 @@ may do while it runs. What they do is elsewhere.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
@@ -26,6 +26,7 @@ from typing import (
 from celeriac import states
 from celeriac.context import Context, current
 from celeriac.errors import ConfigurationError, MaxRetriesExceeded, Replaced, Retry
+from celeriac.fitting import Fit
 from celeriac.retry import RetryPolicy, automatic_retry, chosen_policy, first_run
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Task(Generic[P, R]):
             raise ConfigurationError(f"{type(self).__qualname__} defines no run method")
         self.is_async = inspect.iscoroutinefunction(run)
         self.signature = inspect.signature(run)
-        self._arity = _arity(self.signature)
+        self._fit = Fit(self.signature)
         if self.pydantic:
             from celeriac.pydantic_tasks import validated
 
@@ -228,10 +229,9 @@ class Task(Generic[P, R]):
 
         return apply(self, tuple(args or ()), dict(kwargs or {}), options)
 
-    def check_arguments(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
+    def check_arguments(self, args: Collection[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise TypeError, naming the task, when these are no arguments for it."""
-        least, most = self._arity
-        if not kwargs and least <= len(args) <= most:  # type: ignore[arg-type]
+        if self._fit.is_sure(args, kwargs):
             return
         try:
             self.signature.bind(*args, **kwargs)
@@ -530,21 +530,6 @@ class AsyncTask(Task[P, R]):
 _NO_OPTION = frozenset({"app", "is_async", "OPTIONS", "REFUSED", "run"})
 _HANDLERS = frozenset({"before_start", "on_success", "on_retry", "on_failure", "after_return"})
 Task.OPTIONS = frozenset(name for name in Task.__annotations__ if name not in _NO_OPTION) | {"base"}
-
-
-def _arity(signature: inspect.Signature) -> tuple[int, float]:
-    """How many positional arguments alone satisfy the signature, at least and at most; (1, 0) when none do."""
-    least, most = 0, 0.0
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            most = float("inf")
-        elif parameter.kind is parameter.KEYWORD_ONLY:
-            if parameter.default is parameter.empty:
-                return 1, 0
-        elif parameter.kind is not parameter.VAR_KEYWORD:
-            most += 1
-            least += parameter.default is parameter.empty
-    return least, most
 
 
 def _without_models(args: Iterable[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

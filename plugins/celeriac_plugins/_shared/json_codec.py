@@ -61,9 +61,8 @@ class JsonCodec(Serializer):
             raise too_large_to_read("JSON", len(data), self._max_size)
         try:
             value = self._decode(data)
-            return (
-                value if data.find(MARK) < 0 else self._restore(value)
-            )  # `in` takes twice as long: it asks for an int first
+            # `in` takes twice as long, as it asks for an int first, and from the front it takes four times as long.
+            return value if data.rfind(MARK) < 0 else self._restore(value)
         except msgspec.DecodeError:
             return self._loads_leniently(data)
         except (UnicodeDecodeError, RecursionError) as error:
@@ -73,7 +72,7 @@ class JsonCodec(Serializer):
         """NaN, infinities, 1e999 and lone surrogates: outside of JSON, but Python's peers write them."""
         try:
             value = self._decode_leniently(data.decode("utf-8"))
-            return value if data.find(MARK) < 0 else self._restore(value)
+            return value if data.rfind(MARK) < 0 else self._restore(value)
         except CeleriacError:
             raise
         except (ValueError, RecursionError) as error:
