@@ -452,18 +452,20 @@ def test_a_publish_that_was_begun_ends_at_the_deadline_of_its_end_when_the_serve
     transport.close()
 
 
-def test_what_was_begun_on_a_connection_that_broke_is_not_taken_for_confirmed(transport: AmqpTransport) -> None:
+def test_what_was_begun_on_a_connection_that_broke_is_not_taken_for_confirmed(own_rabbitmq: RabbitServer) -> None:
+    transport = make(own_rabbitmq.url)
     send(transport, "a")
     transport.receive(["q"], 1, 0)
+    own_rabbitmq.pause()
     ends = begin(transport, "b", "c")
-    cut(transport)
-    link = links(transport)[1]
-    link.fail(ConnectionError("cut"))
+    links(transport)[1].fail(ConnectionError("cut"))
+    own_rabbitmq.resume()
     with suppress(TransportDown):
         send(transport, "d")
     for finish in ends:
         with pytest.raises(TransportDown):
             finish(5.0)
+    transport.close()
 
 
 def test_a_server_that_is_short_of_memory_takes_nothing_and_gives_what_it_has(own_rabbitmq: RabbitServer) -> None:
