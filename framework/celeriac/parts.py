@@ -68,7 +68,10 @@ class Parts:
             self.after_fork()
         part = self._parts.get(name)
         if part is None:
-            part = self._parts.setdefault(name, make())
+            with self._lock:  # of two threads that ask first, one makes it
+                part = self._parts.get(name)
+                if part is None:
+                    part = self._parts[name] = make()
         return part
 
     @property
@@ -259,6 +262,7 @@ class Parts:
     def after_fork(self) -> None:
         """This is a forked child: leave the parent's connections alone (not even close them) and make own ones."""
         self._pid = os.getpid()
+        self._lock = RLock()  # another thread, which is not here, may have held that one
         self._inherited.append([self._parts.pop(name, None) for name in (*_CONNECTIONS, "caller")])
         self.on_after_fork.send(self)
 

@@ -6,7 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,13 @@ from celeriac.call import safe_repr
 from celeriac.errors import ConfigurationError, EncodeError, TaskFailed, TransportDown, UnknownSetting
 from celeriac.failure import from_document, to_document
 from celeriac.ids import new_id
+from celeriac.kinds import TRANSPORT
 from celeriac.message import UNREADABLE, Message, pack, unpack
 from celeriac.routing import Routes
+from celeriac.specs.transport import Transport, TransportOptions
 from celeriac.worker.pace import AIM, Pace
 from celeriac.worker.worker import nodename
+from celeriac_plugins.transports.memory import MemoryTransport
 
 # ids
 
@@ -31,8 +37,6 @@ def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
     ids = []
     for _ in range(3):
         ids.append(new_id())
-        import time
-
         time.sleep(0.002)
 
     assert ids == sorted(ids)
@@ -304,8 +308,6 @@ def test_queues_outside_of_task_queues_are_refused_when_creation_is_off() -> Non
 
 
 def test_publishing_to_a_broker_that_is_down_ends_within_its_deadline() -> None:
-    import time
-
     app = Celeriac("down", broker="sqlite:///proc/no/such/folder/queue.db", task_publish_timeout=0.3)
     began = time.monotonic()
 
@@ -325,3 +327,26 @@ def test_an_environment_variable_may_name_the_configuration(tmp_path: Path, monk
     assert app.conf.task_default_queue == "mail"
     with pytest.raises(ConfigurationError, match="NOTHING_SET is not set"):
         app.config_from_envvar("NOTHING_SET")
+
+
+def test_threads_that_use_an_app_at_once_share_one_connection() -> None:
+    ready, made = threading.Barrier(8), list[Transport]()
+
+    class Slow(MemoryTransport):
+        def __init__(self, options: TransportOptions) -> None:
+            time.sleep(0.05)
+            super().__init__(options)
+            made.append(self)
+
+    app = Celeriac("many", broker="slow://")
+    app.registry.register(TRANSPORT, "slow", Slow)
+    assert app.conf.broker_url == "slow://"
+
+    def use(number: int) -> Transport:
+        ready.wait(10)
+        return app.write_transport if number % 2 else app.transport
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(use, range(8))) == set(made)
+    assert len(made) == 1
+    app.close()
