@@ -18,7 +18,7 @@ BODIES = st.builds(lambda size, seed: (seed * size)[:size], SIZES, st.binary(min
 HEADERS = st.dictionaries(st.text(max_size=8) | st.just("body"), st.none() | st.text(max_size=8) | st.floats())
 
 
-def foreign(body: bytes, **more: Any) -> dict[str, Any]:
+def foreign(body: bytes) -> dict[str, Any]:
     """As Celery makes it."""
     properties = {"correlation_id": "a", "delivery_mode": 2, "body_encoding": "base64", "delivery_tag": "t"}
     return {
@@ -27,7 +27,6 @@ def foreign(body: bytes, **more: Any) -> dict[str, Any]:
         "content-type": "application/json",
         "headers": {"id": "a", "body": "YQ=="},
         "properties": properties,
-        **more,
     }
 
 

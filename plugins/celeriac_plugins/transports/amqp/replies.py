@@ -139,8 +139,8 @@ class AmqpReplyBox(Listener, ReplyBox):
         while True:
             (reply,) = channel.ask([methods.queue_declare(channel.number, self.address, self._arguments)], deadline)
             self._barrier(channel)
-            if not messages_ready(reply) or len(channel.delivered) >= _AHEAD:
-                return
+            if not messages_ready(reply) or len(channel.delivered) >= _AHEAD or channel.cancelled:
+                return  # when the queue went meanwhile: what waits in the new one comes to the next consumer
 
     @staticmethod
     def _barrier(channel: Channel) -> None:

@@ -86,11 +86,9 @@ def write(message: Message, queue: str, step: int, since: str, exchange: str = "
     is_usual = len(own) == 2 and own.get("delivery_mode") == _PERSISTENT and type(own.get("correlation_id")) is str
     flags = "m" if is_usual else _flags(own, properties)
     head = f"0;{since};{step};{flags}"
-    envelope = _Envelope(
-        head, message.body, message.content_encoding, message.content_type, message.headers, properties
-    )
-    if len(message.body) >= _LARGE:
-        envelope.body = b""
+    is_large = len(message.body) >= _LARGE
+    body = b"" if is_large else message.body
+    envelope = _Envelope(head, body, message.content_encoding, message.content_type, message.headers, properties)
     try:
         text = (
             _encode(envelope)
@@ -99,7 +97,7 @@ def write(message: Message, queue: str, step: int, since: str, exchange: str = "
         )
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EncodeError(f"headers and properties take plain values only: {error}") from error
-    return text if envelope.body is message.body else _with_body(text, message.body)
+    return _with_body(text, message.body) if is_large else text
 
 
 def _with_body(text: bytes, body: bytes) -> bytes:
